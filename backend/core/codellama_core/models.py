@@ -1,0 +1,363 @@
+"""The tables. Every statement of schema lives here and in ``migrations``; a test compares the two.
+
+Ids are UUIDv7, times are ``timestamptz`` in UTC. Relationships are spelled as joins in queries, never lazy-loaded.
+"""
+
+import enum
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from codellama_core.ids import uuid7
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        dict[str, Any]: JSONB(),
+        list[str]: ARRAY(Text()),
+    }
+
+
+class Role(enum.StrEnum):
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class Author(enum.StrEnum):
+    """Who wrote a message."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageStatus(enum.StrEnum):
+    """Where a message is in its life. User messages are ``done`` from the start."""
+
+    QUEUED = "queued"
+    READING = "reading"
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
+
+ACTIVE_STATUSES = (MessageStatus.QUEUED, MessageStatus.READING, MessageStatus.WRITING)
+
+
+class RunState(enum.StrEnum):
+    """State of a training run; the stage it is in stands in ``TrainingRun.stage``."""
+
+    RUNNING = "running"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+
+
+class VersionState(enum.StrEnum):
+    AVAILABLE = "available"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+
+
+class Alias(enum.StrEnum):
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    PREVIOUS = "previous"
+
+
+class Split(enum.StrEnum):
+    TRAIN = "train"
+    DEV = "dev"
+    GATE = "gate"
+
+
+def _enum(kind: type[enum.StrEnum]) -> Enum:
+    return Enum(kind, native_enum=False, length=16, values_callable=lambda members: [m.value for m in members])
+
+
+def _id() -> Mapped[uuid.UUID]:
+    return mapped_column(primary_key=True, default=uuid7)
+
+
+def _created() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+def _user(*, nullable: bool = False) -> Mapped[Any]:
+    return mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True, nullable=nullable)
+
+
+class User(Base):
+    """A person. ``training_consent`` false is an opt-out: nothing of theirs is ever trained on."""
+
+    __tablename__ = "users"
+
+    id: Mapped[uuid.UUID] = _id()
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    role: Mapped[Role] = mapped_column(_enum(Role), default=Role.MEMBER)
+    password_hash: Mapped[str | None]
+    training_consent: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    active: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    created_at: Mapped[datetime] = _created()
+
+
+class Session(Base):
+    """A browser session; the cookie holds the secret, the row its SHA-256."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = _user()
+    created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A bearer key for ``/v1`` and the simple calls; only its SHA-256 is stored."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID] = _user()
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Conversation(Base):
+    __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_user_id_updated_at", "user_id", "updated_at"),)
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+    updated_at: Mapped[datetime] = _created()
+
+
+class Message(Base):
+    """One message of a conversation's tree. An assistant message is also the record of its generation."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "idempotency_key"),
+        Index("ix_messages_active", "status", postgresql_where=text("status IN ('queued','reading','writing')")),
+    )
+
+    id: Mapped[uuid.UUID] = _id()
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    author: Mapped[Author] = mapped_column(_enum(Author))
+    content: Mapped[str] = mapped_column(default="")
+    status: Mapped[MessageStatus] = mapped_column(_enum(MessageStatus), default=MessageStatus.DONE)
+    idempotency_key: Mapped[str | None]
+    instance_id: Mapped[uuid.UUID | None]
+    heartbeat_at: Mapped[datetime | None]
+    stop_requested: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    finish_reason: Mapped[str | None]
+    error: Mapped[str | None]
+    model_version_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
+    prompt_tokens: Mapped[int | None]
+    cached_tokens: Mapped[int | None]
+    completion_tokens: Mapped[int | None]
+    time_to_first_token_s: Mapped[float | None]
+    tokens_per_second: Mapped[float | None]
+    duration_s: Mapped[float | None]
+    created_at: Mapped[datetime] = _created()
+    finished_at: Mapped[datetime | None]
+
+
+class GenerationEvent(Base):
+    """A coalesced piece of a running generation; dropped once the message holds the whole text."""
+
+    __tablename__ = "generation_events"
+
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = _created()
+
+
+class Feedback(Base):
+    """One user's verdict on one answer; ``correction`` is the answer as it should have been."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        UniqueConstraint("message_id", "user_id"),
+        CheckConstraint("rating IN (-1, 1)", name="rating"),
+    )
+
+    id: Mapped[uuid.UUID] = _id()
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID] = _user()
+    rating: Mapped[int | None]
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    comment: Mapped[str | None]
+    correction: Mapped[str | None]
+    created_at: Mapped[datetime] = _created()
+    updated_at: Mapped[datetime] = _created()
+
+
+class ApiInteraction(Base):
+    """One programmatic call: what was asked, with which parameters, what came back."""
+
+    __tablename__ = "api_interactions"
+    __table_args__ = (Index("ix_api_interactions_created_at", "created_at"),)
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID] = _user()
+    endpoint: Mapped[str]
+    prompt: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    response: Mapped[str]
+    finish_reason: Mapped[str]
+    accepted: Mapped[bool | None]
+    model_version_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    time_to_first_token_s: Mapped[float | None] = mapped_column(Float)
+    duration_s: Mapped[float]
+    created_at: Mapped[datetime] = _created()
+
+
+class Document(Base):
+    """A source file offered for training. A tombstone keeps the hash so that the file is not taken in again."""
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("repo", "path"),)
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    repo: Mapped[str]
+    path: Mapped[str]
+    language: Mapped[str]
+    license: Mapped[str | None]
+    sha256: Mapped[str] = mapped_column(index=True)
+    content: Mapped[str]
+    tombstoned_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _created()
+
+
+class TrainingRun(Base):
+    """One weekly run. ``stages`` holds what each finished stage reported; ``verdict`` the gate's table."""
+
+    __tablename__ = "training_runs"
+
+    id: Mapped[uuid.UUID] = _id()
+    state: Mapped[RunState] = mapped_column(_enum(RunState), default=RunState.RUNNING)
+    stage: Mapped[str]
+    base_model: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    stages: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    verdict: Mapped[dict[str, Any] | None]
+    dataset_fingerprint: Mapped[str | None]
+    error: Mapped[str | None]
+    started_at: Mapped[datetime] = _created()
+    heartbeat_at: Mapped[datetime] = _created()
+    finished_at: Mapped[datetime | None]
+
+
+class TrainingRow(Base):
+    """Where a training row came from, and whether and why it was kept. The text itself is in the run's snapshot."""
+
+    __tablename__ = "training_rows"
+
+    id: Mapped[uuid.UUID] = _id()
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("training_runs.id", ondelete="CASCADE"), index=True)
+    source_kind: Mapped[str]
+    source_id: Mapped[uuid.UUID]
+    sha256: Mapped[str]
+    split: Mapped[Split | None] = mapped_column(_enum(Split))
+    kept: Mapped[bool]
+    reason: Mapped[str | None]
+
+
+class ModelVersion(Base):
+    """An immutable model file. ``path`` is relative to MODELS_DIR, or absolute for a file kept elsewhere."""
+
+    __tablename__ = "model_versions"
+
+    id: Mapped[uuid.UUID] = _id()
+    name: Mapped[str] = mapped_column(unique=True)
+    path: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("training_runs.id", ondelete="SET NULL"))
+    state: Mapped[VersionState] = mapped_column(_enum(VersionState), default=VersionState.AVAILABLE)
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = _created()
+
+
+class ModelAlias(Base):
+    """The truth about which version is served: ``champion`` now, ``previous`` before it."""
+
+    __tablename__ = "model_aliases"
+
+    alias: Mapped[Alias] = mapped_column(_enum(Alias), primary_key=True)
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("model_versions.id"))
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class Replica(Base):
+    """A running backend process: which version it serves, and when it last said so."""
+
+    __tablename__ = "replicas"
+
+    instance_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    version_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
+    started_at: Mapped[datetime] = _created()
+    heartbeat_at: Mapped[datetime] = _created()
+
+
+class AuditLog(Base):
+    """Who did what to whom: sign-ins, promotions, roll-backs, deletions."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    action: Mapped[str]
+    subject: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = _created()
