@@ -1,0 +1,44 @@
+"""``python -m assistant``: ``serve`` the backend, ``run`` the whole product on this machine, or manage API keys."""
+
+import argparse
+import json
+import os
+import sys
+
+from assistant import commands
+from assistant.config import SettingsError
+
+EX_CONFIG = 78
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        if arguments.command == "serve":
+            return commands.serve()
+        if arguments.command == "run":
+            return commands.run()
+        if arguments.command == "openapi":
+            print(json.dumps(commands.openapi(), indent=2))
+            return 0
+        return commands.create_key(arguments.email, arguments.name)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m assistant", description=__doc__)
+    actions = parser.add_subparsers(dest="command", required=True)
+    actions.add_parser("serve", help="serve the backend; PostgreSQL is at DATABASE_URL and migrated")
+    actions.add_parser("run", help="serve everything on this machine, with an embedded PostgreSQL")
+    actions.add_parser("openapi", help="print the OpenAPI description")
+    keys = actions.add_parser("keys", help="manage API keys").add_subparsers(dest="action", required=True)
+    create = keys.add_parser("create", help="make an API key and print it, once")
+    create.add_argument("--name", required=True, help="what the key is for")
+    create.add_argument("--email", default=os.environ.get("ADMIN_EMAIL"), help="whose key it is (default: ADMIN_EMAIL)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

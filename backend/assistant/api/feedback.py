@@ -1,0 +1,25 @@
+"""Rating and correcting answers."""
+
+import uuid
+
+from fastapi import APIRouter
+
+from assistant.api.deps import PrincipalDep, SessionDep
+from assistant.api.schemas import FeedbackIn, FeedbackOut
+from assistant.services import feedback
+
+router = APIRouter(prefix="/api/messages", tags=["feedback"])
+
+
+@router.put("/{message_id}/feedback")
+async def put_feedback(
+    message_id: uuid.UUID, body: FeedbackIn, principal: PrincipalDep, session: SessionDep
+) -> FeedbackOut:
+    """Rate or correct an answer; replaces what this person said of it before."""
+    row = await feedback.put(session, principal.id, message_id, **body.model_dump())
+    return FeedbackOut.model_validate(row)
+
+
+@router.delete("/{message_id}/feedback", status_code=204)
+async def delete_feedback(message_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    await feedback.clear(session, principal.id, message_id)

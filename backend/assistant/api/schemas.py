@@ -1,0 +1,288 @@
+"""Shapes of the chat application's requests and responses. The front end's types are generated from these."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from assistant.services.conversations import MessageView
+from codellama_core.models import (
+    Alias,
+    Author,
+    Conversation,
+    Feedback,
+    MessageStatus,
+    ModelVersion,
+    Role,
+    RunState,
+    TrainingRun,
+    VersionState,
+)
+
+MAX_TEXT = 200_000
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores neither NUL nor lone surrogates, and no tokenizer reads them."""
+    if "\0" in text:
+        raise ValueError("must not contain the NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it contains half of a surrogate pair") from None
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(_storable)]
+
+
+class Strict(BaseModel):
+    """A request body: a field that is not listed is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    param: str | None = None
+    request_id: str | None = None
+
+
+class ModelInfo(Out):
+    """The model that answers now."""
+
+    name: str
+    version_id: uuid.UUID | None
+    demo: bool
+
+
+class Me(Out):
+    id: uuid.UUID
+    email: str
+    name: str
+    role: Role
+    auth_mode: Literal["local", "accounts"]
+    model: ModelInfo | None
+    context_tokens: int | None
+
+
+class SignIn(Strict):
+    email: PlainText = Field(min_length=3, max_length=320)
+    password: PlainText = Field(min_length=1, max_length=1024)
+
+
+class FeedbackOut(Out):
+    model_config = ConfigDict(from_attributes=True, title="Feedback")
+
+    rating: Literal[-1, 1] | None
+    tags: list[str]
+    comment: str | None
+    correction: str | None
+
+
+class FeedbackIn(Strict):
+    """A verdict on an answer; ``correction`` is the answer as it should have been. Replaces the one before it."""
+
+    rating: Literal[-1, 1] | None = None
+    tags: list[Annotated[PlainText, Field(min_length=1, max_length=40)]] = Field(default=[], max_length=10)
+    comment: Annotated[PlainText, Field(max_length=4000)] | None = None
+    correction: Annotated[PlainText, Field(min_length=1, max_length=MAX_TEXT)] | None = None
+
+
+class MessageOut(Out):
+    model_config = ConfigDict(from_attributes=True, title="Message")
+
+    id: uuid.UUID
+    conversation_id: uuid.UUID
+    parent_id: uuid.UUID | None
+    author: Author
+    content: str
+    status: MessageStatus
+    finish_reason: str | None
+    error: str | None
+    model: str | None
+    model_version_id: uuid.UUID | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    time_to_first_token_s: float | None
+    tokens_per_second: float | None
+    duration_s: float | None
+    created_at: datetime
+    finished_at: datetime | None
+    feedback: FeedbackOut | None
+
+    @classmethod
+    def of(cls, view: MessageView) -> "MessageOut":
+        message = {name: getattr(view.message, name) for name in cls.model_fields if name not in ("model", "feedback")}
+        return cls.model_validate({**message, "model": view.model, "feedback": _feedback(view.feedback)})
+
+
+def _feedback(row: Feedback | None) -> FeedbackOut | None:
+    return None if row is None else FeedbackOut.model_validate(row)
+
+
+class ConversationOut(Out):
+    model_config = ConfigDict(from_attributes=True, title="Conversation")
+
+    id: uuid.UUID
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConversationWithMessages(ConversationOut):
+    model_config = ConfigDict(from_attributes=True, title="ConversationWithMessages")
+
+    messages: list[MessageOut]
+
+    @classmethod
+    def build(cls, conversation: Conversation, views: list[MessageView]) -> "ConversationWithMessages":
+        summary = ConversationOut.model_validate(conversation).model_dump()
+        return cls(**summary, messages=[MessageOut.of(view) for view in views])
+
+
+class ConversationPage(Out):
+    """``next_before`` is None on the last page."""
+
+    items: list[ConversationOut]
+    next_before: datetime | None
+
+
+Title = Annotated[PlainText, Field(min_length=1, max_length=200)]
+
+
+class CreateConversation(Strict):
+    """Without a title, the first line of the first message becomes it."""
+
+    title: Title | None = None
+
+
+class UpdateConversation(Strict):
+    title: Title
+
+
+class SendMessage(Strict):
+    """``parent_id`` None continues after the newest message. The same idempotency key twice is one message."""
+
+    content: Annotated[PlainText, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+    parent_id: uuid.UUID | None = None
+    idempotency_key: Annotated[PlainText, Field(min_length=1, max_length=100)] | None = None
+
+
+class SendResult(Out):
+    user_message: MessageOut
+    assistant_message: MessageOut
+
+
+class StopResult(Out):
+    status: MessageStatus
+
+
+class SnapshotPayload(BaseModel):
+    """The whole text so far; replaces what the reader has. ``seq`` is the place to resume from."""
+
+    model_config = ConfigDict(title="SnapshotEvent")
+
+    text: str
+    seq: int
+
+
+class QueuedPayload(BaseModel):
+    model_config = ConfigDict(title="QueuedEvent")
+
+    position: int
+    eta_s: float
+
+
+class ReadingPayload(BaseModel):
+    model_config = ConfigDict(title="ReadingEvent")
+
+    done: int
+    total: int
+
+
+class TextPayload(BaseModel):
+    """Text that follows. ``tokens`` counts the whole answer so far."""
+
+    model_config = ConfigDict(title="TextDelta")
+
+    text: str
+    tokens: int
+    tokens_per_second: float
+
+
+class EndPayload(BaseModel):
+    model_config = ConfigDict(title="EndEvent")
+
+    message: MessageOut
+
+
+STREAM_PAYLOADS = (SnapshotPayload, QueuedPayload, ReadingPayload, TextPayload, EndPayload)
+
+
+class ModelVersionOut(Out):
+    model_config = ConfigDict(from_attributes=True, title="ModelVersion")
+
+    id: uuid.UUID
+    name: str
+    state: VersionState
+    aliases: list[Alias]
+    size_bytes: int
+    metrics: dict[str, Any]
+    parent_id: uuid.UUID | None
+    run_id: uuid.UUID | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, version: ModelVersion, aliases: list[Alias]) -> "ModelVersionOut":
+        values = {name: getattr(version, name) for name in cls.model_fields if name != "aliases"}
+        return cls.model_validate({**values, "aliases": aliases})
+
+
+class ModelsPage(Out):
+    """``problem`` says why the champion is not the version being served, if it is not."""
+
+    champion: uuid.UUID | None
+    previous: uuid.UUID | None
+    serving: uuid.UUID | None
+    problem: str | None
+    items: list[ModelVersionOut]
+
+
+class TrainingRunOut(Out):
+    model_config = ConfigDict(from_attributes=True, title="TrainingRun")
+
+    id: uuid.UUID
+    state: RunState
+    stage: str
+    base_model: str
+    progress: dict[str, Any]
+    stages: dict[str, Any]
+    verdict: dict[str, Any] | None
+    dataset_fingerprint: str | None
+    error: str | None
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: TrainingRun) -> "TrainingRunOut":
+        return cls.model_validate(run)
+
+
+class TrainingRunsPage(Out):
+    items: list[TrainingRunOut]

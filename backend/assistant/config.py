@@ -1,0 +1,93 @@
+"""The only reader of the environment. A bad value stops the start with a sentence that says what to do."""
+
+import ipaddress
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from codellama_core.database import DatabaseUrlError, driver_url
+
+
+class SettingsError(Exception):
+    """The environment does not describe a server that can run; the text says which variable and why."""
+
+
+class Settings(BaseSettings):
+    """Names are the environment's, in upper case. Times are seconds."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    database_url: str
+    database_wait_s: float = Field(60, ge=0)
+    models_dir: Path = Path(".data/models")
+    model_path: Path | None = None
+    spool_dir: Path = Path(".data/spool")
+    frontend_dist: Path | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    public_url: str | None = None
+    auth_mode: Literal["local", "accounts"] = "accounts"
+    admin_email: str | None = None
+    admin_password: SecretStr | None = None
+
+    engine: Literal["auto", "llama", "mock"] = "auto"
+    n_ctx: int = Field(8192, ge=256, le=262_144)
+    n_seq_max: int = Field(16, ge=1, le=256)
+    n_threads: int | None = Field(None, ge=1)
+    kv_type: Literal["q8_0", "f16"] = "q8_0"
+    queue_max_wait_s: float = Field(120, gt=0)
+    max_tokens: int = Field(2048, ge=1)
+    max_generation_s: float = Field(600, gt=0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        try:
+            driver_url(value)
+        except DatabaseUrlError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_not_a_default(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (len(value.get_secret_value()) < 12 or value.get_secret_value().startswith("change")):
+            raise ValueError("choose at least 12 characters of your own, for example with 'openssl rand -base64 18'")
+        return value
+
+    @model_validator(mode="after")
+    def _local_mode_stays_local(self) -> Self:
+        if self.auth_mode == "local" and not is_loopback(self.host):
+            raise ValueError(
+                f"AUTH_MODE=local signs everybody in as admin, so it only runs on 127.0.0.1, not on {self.host}; "
+                "set HOST=127.0.0.1 or AUTH_MODE=accounts"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises SettingsError with one line per fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in fault['loc']).upper() or 'settings'}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,1 @@
+"""Continuous batching over llama.cpp: token ids in, token ids out."""

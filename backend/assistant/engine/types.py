@@ -1,0 +1,171 @@
+"""What goes into the engine and what comes out of it: token ids, never text."""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+class Priority(enum.IntEnum):
+    """Lower runs first."""
+
+    AUTOCOMPLETE = 0
+    CHAT = 1
+    BATCH = 2
+
+
+class FinishReason(enum.StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Per-request sampler chain. ``temperature`` 0 is greedy; ``seed`` None is drawn at random.
+
+    Neutral values: top_p 1, top_k 0, min_p 0, repeat_penalty 1, presence_penalty 0, frequency_penalty 0.
+    """
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 40
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_last_n: int = 64
+    seed: int | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """A prompt as token ids, with BOS where the model wants it, and the limits of its answer."""
+
+    id: str
+    tokens: tuple[int, ...]
+    max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    stop_tokens: frozenset[int] = frozenset()
+    priority: Priority = Priority.CHAT
+    fairness_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds measured by the engine for one request, and token counts (``cached`` is part of ``prompt``)."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    queued_s: float
+    prefill_s: float
+    decode_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting: ``position`` requests are ahead (0 is next), the start is predicted in ``eta_s`` seconds."""
+
+    position: int
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """``done`` of ``total`` prompt tokens are in the KV cache."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token. A token in ``stop_tokens`` is not emitted: it finishes the request."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every request. ``error`` is set when ``reason`` is ERROR."""
+
+    reason: FinishReason
+    timings: Timings
+    error: str | None = None
+
+
+TokenEvent = Queued | Prefill | Token | Finished
+Emit = Callable[[TokenEvent], None]
+"""Called on the engine thread; must return at once and must not raise."""
+
+
+class EngineError(Exception):
+    """Base of what the engine raises."""
+
+
+class QueueFullError(EngineError):
+    """No room in the queue; ``retry_after_s`` is the predicted time until there is."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"the queue is full; room is expected in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
+class PromptTooLongError(EngineError):
+    """The prompt does not fit the context."""
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(f"the prompt has {tokens} tokens; the context holds {limit}")
+        self.tokens = tokens
+        self.limit = limit
+
+
+class ModelLoadError(EngineError):
+    """The file is not a model that this engine can run; the text says why."""
+
+
+class EngineStoppedError(EngineError):
+    """The engine has been closed or its thread has died."""
+
+
+class UnknownModelError(EngineError):
+    """No model is loaded under that key, or it is being retired."""
+
+
+class InvalidRequestError(EngineError):
+    """The request can never run: no tokens, ids outside the vocabulary, a bad limit, or an id already in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """What the engine is doing, summed over its models. Counters only grow; the rest is the present.
+
+    ``kv_cells_used`` belong to running requests, ``kv_cells_cached`` to idle prefixes that may be dropped at any time.
+    ``predicted_wait_s`` is what a chat request of average size submitted now would wait for its start.
+    """
+
+    active_model: str | None
+    models: tuple[str, ...]
+    running: int
+    queue_depth: int
+    predicted_wait_s: float
+    kv_cells: int
+    kv_cells_used: int
+    kv_cells_cached: int
+    last_step_rows: int
+    last_step_s: float
+    steps: int
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    preemptions: int
+    cancelled: int
+    finished: int
+    errors: int
+
+    @property
+    def in_system(self) -> int:
+        """Accepted requests that have not finished."""
+        return self.running + self.queue_depth

@@ -1,0 +1,40 @@
+"""What one process holds: built in the lifespan, reached through ``app.state.resources``."""
+
+import uuid
+from dataclasses import dataclass
+
+from assistant.config import Settings
+from assistant.engine.engine import Engine
+from assistant.services.accounts import Accounts, Principal
+from assistant.services.chat import ChatService
+from assistant.services.database import Database
+from assistant.services.generations import Generations
+from assistant.services.generators.types import Generator
+from assistant.services.interactions import InteractionService
+from assistant.services.models import ModelService
+from assistant.services.spool import Spool
+from assistant.telemetry import Metrics
+
+
+@dataclass(slots=True)
+class Resources:
+    """``engine`` and ``models`` are None with the mock; ``local_admin`` is set in local mode only.
+
+    ``started_at`` is in Unix seconds.
+    """
+
+    settings: Settings
+    instance_id: uuid.UUID
+    metrics: Metrics
+    database: Database
+    spool: Spool
+    accounts: Accounts
+    generator: Generator
+    generations: Generations
+    chat: ChatService
+    interactions: InteractionService
+    engine: Engine | None
+    models: ModelService | None
+    local_admin: Principal | None
+    started_at: int
+    draining: bool = False

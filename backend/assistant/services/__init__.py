@@ -1,0 +1,1 @@
+"""What the routes call: chat, history, models, recording."""

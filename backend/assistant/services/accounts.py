@@ -1,0 +1,125 @@
+"""Who is asking: users, browser sessions and API keys."""
+
+import hashlib
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pwdlib import PasswordHash
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from assistant.errors import DatabaseUnavailableError, UnauthenticatedError
+from assistant.services.database import Database
+from codellama_core.models import ApiKey, Role, Session, User
+
+SESSION_LIFETIME: Final = timedelta(days=14)
+KEY_CACHE_S: Final = 300.0
+KEY_PREFIX: Final = "cl-"
+LOCAL_EMAIL: Final = "local@localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The person behind a request."""
+
+    id: uuid.UUID
+    email: str
+    name: str
+    role: Role
+
+
+class Accounts:
+    """Signs people in and recognises them. Keys verified in the last five minutes are known without the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._hasher = PasswordHash.recommended()
+        self._keys: dict[str, tuple[float, Principal]] = {}
+
+    async def ensure_admin(self, email: str, password: str | None, name: str) -> Principal:
+        """The user with this address, made an admin if new. An existing password is never overwritten."""
+        async with self._database.session() as session:
+            user = await session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+            if user is None:
+                user = User(email=email, name=name, role=Role.ADMIN)
+                user.password_hash = None if password is None else self._hasher.hash(password)
+                session.add(user)
+                await session.flush()
+            return _principal(user)
+
+    async def sign_in(self, email: str, password: str) -> tuple[Principal, str]:
+        """The person and a fresh session secret. Raises UnauthenticatedError, the same for every cause."""
+        async with self._database.session() as session:
+            user = await session.scalar(select(User).where(func.lower(User.email) == email.lower(), User.active))
+            stored = user.password_hash if user is not None else None
+            known = self._hasher.verify(password, stored) if stored else self._hasher.hash(password) == ""
+            if user is None or not known:
+                raise UnauthenticatedError("The e-mail address or the password is wrong.")
+            token = secrets.token_urlsafe(32)
+            expires = datetime.now(UTC) + SESSION_LIFETIME
+            session.add(Session(token_hash=_digest(token), user_id=user.id, expires_at=expires))
+            return _principal(user), token
+
+    async def sign_out(self, token: str) -> None:
+        async with self._database.session() as session:
+            await session.execute(delete(Session).where(Session.token_hash == _digest(token)))
+
+    async def by_session(self, token: str) -> Principal:
+        """Raises UnauthenticatedError when the session is unknown or over."""
+        query = (
+            select(User)
+            .join(Session, Session.user_id == User.id)
+            .where(Session.token_hash == _digest(token), Session.expires_at > func.now(), User.active)
+        )
+        async with self._database.session() as session:
+            user = await session.scalar(query)
+        if user is None:
+            raise UnauthenticatedError("Your session is over; sign in again.")
+        return _principal(user)
+
+    async def by_key(self, key: str) -> Principal:
+        """Raises UnauthenticatedError when the key is unknown or revoked."""
+        digest = _digest(key)
+        try:
+            principal = await self._look_up_key(digest)
+        except DatabaseUnavailableError:
+            seen, known = self._keys.get(digest, (0.0, None))
+            if known is None or time.monotonic() - seen > KEY_CACHE_S:
+                raise
+            return known
+        self._keys[digest] = (time.monotonic(), principal)
+        return principal
+
+    async def _look_up_key(self, digest: str) -> Principal:
+        query = (
+            select(User)
+            .join(ApiKey, ApiKey.user_id == User.id)
+            .where(ApiKey.key_hash == digest, ApiKey.revoked_at.is_(None), User.active)
+        )
+        async with self._database.session() as session:
+            user = await session.scalar(query)
+            if user is None:
+                self._keys.pop(digest, None)
+                raise UnauthenticatedError("This API key is not known here.")
+            await session.execute(update(ApiKey).where(ApiKey.key_hash == digest).values(last_used_at=func.now()))
+            return _principal(user)
+
+
+async def create_key(session: AsyncSession, user_id: uuid.UUID, name: str) -> str:
+    """A new API key; this is the only time it can be read."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    session.add(ApiKey(user_id=user_id, name=name, key_hash=_digest(key), prefix=key[:8]))
+    await session.flush()
+    return key
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _principal(user: User) -> Principal:
+    return Principal(id=user.id, email=user.email, name=user.name, role=user.role)

@@ -1,0 +1,31 @@
+"""The engine's state as metrics."""
+
+from collections.abc import Iterator
+
+from assistant.engine.engine import Engine
+from assistant.services.generators.types import Generator
+from assistant.telemetry import Figure
+
+
+def engine_figures(engine: Engine, generator: Generator, threads: int, quota: float | None) -> Iterator[Figure]:
+    """Read at scrape time."""
+    stats = engine.stats()
+    yield Figure("requests_in_system", "Requests running or waiting.", stats.running + stats.queue_depth)
+    yield Figure("queue_depth", "Requests waiting.", stats.queue_depth)
+    yield Figure("predicted_wait_seconds", "Predicted wait of a request that came now.", stats.predicted_wait_s)
+    yield Figure("kv_cells", "KV cells there are.", stats.kv_cells)
+    yield Figure("kv_cells_used", "KV cells of running requests.", stats.kv_cells_used)
+    yield Figure("kv_cells_cached", "KV cells of idle prefixes.", stats.kv_cells_cached)
+    yield Figure("batch_rows", "Rows of the last step.", stats.last_step_rows)
+    yield Figure("step_seconds", "Duration of the last step.", stats.last_step_s)
+    yield Figure("prompt_tokens", "Prompt tokens of admitted requests.", stats.prompt_tokens, "counter")
+    yield Figure("cached_tokens", "Prompt tokens that were in the KV cache.", stats.cached_tokens, "counter")
+    yield Figure("generated_tokens", "Tokens sampled.", stats.generated_tokens, "counter")
+    yield Figure("preemptions", "Requests sent back to the queue for room.", stats.preemptions, "counter")
+    yield Figure("cancelled_requests", "Requests cancelled by their callers.", stats.cancelled, "counter")
+    yield Figure("threads", "Threads that compute.", threads)
+    yield Figure("cpu_quota", "CPUs of the cgroup's quota; 0 when unlimited.", quota or 0.0)
+    identity = generator.model
+    if identity is not None:
+        labels = (("version", identity.name), ("version_id", str(identity.version_id or "")))
+        yield Figure("model_version_info", "The version being served.", 1, labels=labels)

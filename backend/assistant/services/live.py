@@ -1,0 +1,201 @@
+"""One running chat generation: it outlives the connection that asked for it.
+
+A position in an answer is a number of characters. So the text so far and the place to resume from are read together,
+and a reader that says how much it has can never get anything twice or miss any.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from assistant.engine.types import FinishReason
+from assistant.errors import DatabaseUnavailableError
+from assistant.services.database import Database
+from assistant.services.generators.types import EndEvent, QueuedEvent, ReadingEvent, TextEvent, TextStream
+from assistant.services.spool import Spool
+from codellama_core.models import GenerationEvent, Message, MessageStatus
+
+logger = logging.getLogger(__name__)
+
+FLUSH_S: Final = 0.2
+MATERIALIZE_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a reader may know of a generation at one moment. ``tokens_per_second`` is 0 until there are two tokens."""
+
+    text: str
+    status: MessageStatus
+    queued: QueuedEvent | None
+    reading: ReadingEvent | None
+    tokens: int
+    tokens_per_second: float
+
+
+class LiveGeneration:
+    """Drains a text stream, keeps what it says, and writes it down every 200 ms.
+
+    ``message`` is the record, detached from any session; at the end it is brought up to date here too, so that readers
+    see how it ended even while the database is away.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        stream: TextStream,
+        database: Database,
+        spool: Spool,
+        on_end: Callable[[EndEvent], None],
+    ) -> None:
+        self.message = message
+        self.message_id: uuid.UUID = message.id
+        self._stream = stream
+        self._database = database
+        self._spool = spool
+        self._on_end = on_end
+        self._changed = asyncio.Event()
+        self._text = ""
+        self._tokens = 0
+        self._first_token_at: float | None = None
+        self._last_token_at = 0.0
+        self._started_at = time.monotonic()
+        self._queued: QueuedEvent | None = None
+        self._reading: ReadingEvent | None = None
+        self._status = MessageStatus.QUEUED
+        self._stopped = False
+        self._written = 0
+        self._materialized_at = time.monotonic()
+
+    @property
+    def view(self) -> View:
+        elapsed = self._last_token_at - (self._first_token_at or 0.0)
+        rate = (self._tokens - 1) / elapsed if self._tokens > 1 and elapsed > 0 else 0.0
+        return View(self._text, self._status, self._queued, self._reading, self._tokens, rate)
+
+    async def changed(self, seconds: float) -> None:
+        """Return when there is something new to see, or after that long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+    def stop(self) -> None:
+        """End the generation on a person's wish; what is written so far stays."""
+        self._stopped = True
+        self._stream.cancel()
+
+    def abandon(self) -> None:
+        """End the generation because the process is going away."""
+        self._stream.cancel()
+
+    async def run(self) -> None:
+        """Drive the stream to its end and store the answer, whatever happens to readers or the database."""
+        flusher = asyncio.create_task(self._flush_regularly())
+        end: EndEvent | None = None
+        try:
+            async for event in self._stream:
+                if isinstance(event, EndEvent):
+                    end = event
+                else:
+                    self._take(event)
+        except Exception:
+            logger.exception("a generation failed", extra={"message_id": self.message_id})
+        finally:
+            self._stream.cancel()
+            flusher.cancel()
+            await asyncio.gather(flusher, return_exceptions=True)
+            await self._store(end)
+            self._notify()
+
+    def _take(self, event: QueuedEvent | ReadingEvent | TextEvent) -> None:
+        if isinstance(event, QueuedEvent):
+            self._status, self._queued = MessageStatus.QUEUED, event
+        elif isinstance(event, ReadingEvent):
+            self._status, self._reading = MessageStatus.READING, event
+        else:
+            self._last_token_at = time.monotonic()
+            self._first_token_at = self._first_token_at or self._last_token_at
+            self._status = MessageStatus.WRITING
+            self._text += event.text
+            self._tokens += event.tokens
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            try:
+                await self._flush()
+            except DatabaseUnavailableError:
+                logger.warning(
+                    "the database is away; the text is kept in memory", extra={"message_id": self.message_id}
+                )
+                await asyncio.sleep(1)
+
+    async def _flush(self) -> None:
+        text, tokens, status = self._text, self._tokens, self._status
+        whole = time.monotonic() - self._materialized_at > MATERIALIZE_S
+        async with self._database.session() as session:
+            if len(text) > self._written:
+                await self._append(session, text[self._written :], len(text), tokens)
+            values: dict[str, Any] = {"heartbeat_at": datetime.now(UTC), "status": status}
+            statement = update(Message).where(Message.id == self.message_id).returning(Message.stop_requested)
+            asked_to_stop = await session.scalar(statement.values(values | ({"content": text} if whole else {})))
+        self._written = len(text)
+        if whole:
+            self._materialized_at = time.monotonic()
+        if asked_to_stop and not self._stopped:
+            self.stop()
+
+    async def _append(self, session: AsyncSession, text: str, seq: int, tokens: int) -> None:
+        row = {"message_id": self.message_id, "seq": seq, "kind": "text", "payload": {"text": text, "tokens": tokens}}
+        await session.execute(insert(GenerationEvent).values(row).on_conflict_do_nothing())
+
+    async def _store(self, end: EndEvent | None) -> None:
+        """Write the final state of the message; if the database is away, the spool keeps it."""
+        self._status = self._final_status(end)
+        view = self.view
+        values: dict[str, Any] = {
+            "id": self.message_id,
+            "content": self._text,
+            "status": self._status,
+            "finish_reason": end.reason if end else FinishReason.ERROR,
+            "error": _reason(end) if self._status is MessageStatus.ERROR else None,
+            "completion_tokens": end.timings.completion_tokens if end else self._tokens,
+            "time_to_first_token_s": self._first_token_at and self._first_token_at - self._started_at,
+            "tokens_per_second": view.tokens_per_second or None,
+            "duration_s": time.monotonic() - self._started_at,
+            "finished_at": datetime.now(UTC),
+        }
+        if end is not None:
+            values |= {"prompt_tokens": end.timings.prompt_tokens, "cached_tokens": end.timings.cached_tokens}
+            self._on_end(end)
+        for name, value in values.items():
+            setattr(self.message, name, value)
+        try:
+            await self._spool.write("message", values)
+        except Exception:
+            logger.exception("an answer could not be stored", extra={"message_id": self.message_id})
+
+    def _final_status(self, end: EndEvent | None) -> MessageStatus:
+        if end is None or end.reason is FinishReason.ERROR:
+            return MessageStatus.ERROR
+        if end.reason is FinishReason.CANCELLED:
+            return MessageStatus.STOPPED if self._stopped else MessageStatus.INTERRUPTED
+        return MessageStatus.DONE
+
+
+def _reason(end: EndEvent | None) -> str:
+    return (end.error if end else None) or "The model stopped working on this answer; try again."

@@ -1,0 +1,52 @@
+"""From token bytes to text that may be shown: whole characters only, and never past a stop string."""
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextAssembler:
+    """Feeds on the bytes of one token at a time.
+
+    Text that could be the beginning of a stop string is held back until it is clear that it is not. Bytes that are not
+    UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip_leading`` drops the white space that
+    chat templates make an answer begin with.
+    """
+
+    def __init__(self, stop: Sequence[str] = (), *, strip_leading: bool = False) -> None:
+        self._stop = tuple(text for text in stop if text)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+        self._strip_leading = strip_leading
+        self.stopped = False
+
+    def push(self, piece: bytes) -> str:
+        """Text that is now certain; sets ``stopped`` when a stop string has appeared (it is not returned)."""
+        return self._release(self._decoder.decode(piece).replace("\0", "\ufffd"), final=False)
+
+    def finish(self) -> str:
+        """The rest, when no more tokens come."""
+        return self._release(self._decoder.decode(b"", final=True), final=True)
+
+    def _release(self, text: str, *, final: bool) -> str:
+        if self.stopped:
+            return ""
+        if self._strip_leading:
+            text = text.lstrip(" \n")
+            self._strip_leading = not text
+        self._held += text
+        found = [index for stop in self._stop if (index := self._held.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            released, self._held = self._held[: min(found)], ""
+            return released
+        keep = 0 if final else self._possible_stop()
+        released, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return released
+
+    def _possible_stop(self) -> int:
+        """How many characters at the end could be the beginning of a stop string."""
+        longest = max((len(stop) for stop in self._stop), default=1) - 1
+        for length in range(min(longest, len(self._held)), 0, -1):
+            if any(stop.startswith(self._held[-length:]) for stop in self._stop):
+                return length
+        return 0
