@@ -79,6 +79,21 @@ def demo_gguf(demo_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.fixture(scope="session")
+def endless_gguf(demo_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo model with another end token, one it never writes: its answers go on to their limit."""
+    content = demo_gguf.read_bytes()
+    key = b"tokenizer.ggml.eos_token_id" + (4).to_bytes(4, "little")  # type 4: uint32
+    assert content.count(key) == 1
+    at = content.index(key) + len(key)
+    path = tmp_path_factory.mktemp("endless") / "endless.gguf"
+    content = content[:at] + (0).to_bytes(4, "little") + content[at + 4 :]
+    name = (4).to_bytes(8, "little") + b"</s>"  # llama.cpp also knows an end token by its name
+    assert content.count(name) == 1
+    path.write_bytes(content.replace(name, name[:-2] + b"-" + name[-1:]))
+    return path
+
+
 def _named(url: str, database: str) -> str:
     return make_url(plain_url(url)).set(database=database).render_as_string(hide_password=False)
 

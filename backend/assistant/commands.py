@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,15 +121,27 @@ def _start_database() -> Any:
 def _serve(settings: Settings) -> int:
     """Serve until a signal or a fatal error; a signal is a clean end."""
     server = _Server(settings)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run()
+    server.run()
     if server.exit_code == 0 and not server.started:
         return 1
     return server.exit_code
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with an exit code that the application may set."""
+    """uvicorn, with an exit code that the application may set.
+
+    A signal is a clean end here: uvicorn would raise it again afterwards and so keep the embedded PostgreSQL running.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave on SIGINT or SIGTERM; a second SIGINT leaves without waiting."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def __init__(self, settings: Settings) -> None:
         self.exit_code = 0

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     queue_max_wait_s: float = Field(120, gt=0)
     max_tokens: int = Field(2048, ge=1)
     max_generation_s: float = Field(600, gt=0)
+    drain_s: float = Field(30, ge=0)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"

@@ -53,7 +53,6 @@ from codellama_core.resources import limits
 logger = logging.getLogger(__name__)
 
 EX_DATAERR: Final = 65
-DRAIN_S: Final = 5.0
 Fatal = Callable[[int, str], None]
 
 
@@ -69,7 +68,7 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
             tasks = [loading, *_background(resources)]
             yield
             resources.draining = True
-            await resources.generations.drain(DRAIN_S)
+            await resources.generations.drain(settings.drain_s)
             await resources.interactions.drain()
             for task in tasks:
                 task.cancel()

@@ -18,7 +18,7 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.engine.types import FinishReason
+from assistant.engine.types import FinishReason, Timings
 from assistant.errors import DatabaseUnavailableError
 from assistant.services.database import Database
 from assistant.services.generators.types import EndEvent, QueuedEvent, ReadingEvent, TextEvent, TextStream
@@ -166,21 +166,18 @@ class LiveGeneration:
     async def _store(self, end: EndEvent | None) -> None:
         """Write the final state of the message; if the database is away, the spool keeps it."""
         self._status = self._final_status(end)
-        view = self.view
         values: dict[str, Any] = {
             "id": self.message_id,
             "content": self._text,
             "status": self._status,
             "finish_reason": end.reason if end else FinishReason.ERROR,
             "error": _reason(end) if self._status is MessageStatus.ERROR else None,
-            "completion_tokens": end.timings.completion_tokens if end else self._tokens,
-            "time_to_first_token_s": self._first_token_at and self._first_token_at - self._started_at,
-            "tokens_per_second": view.tokens_per_second or None,
+            "completion_tokens": self._tokens,
             "duration_s": time.monotonic() - self._started_at,
             "finished_at": datetime.now(UTC),
         }
         if end is not None:
-            values |= {"prompt_tokens": end.timings.prompt_tokens, "cached_tokens": end.timings.cached_tokens}
+            values |= _figures(end.timings)
             self._on_end(end)
         for name, value in values.items():
             setattr(self.message, name, value)
@@ -199,3 +196,14 @@ class LiveGeneration:
 
 def _reason(end: EndEvent | None) -> str:
     return (end.error if end else None) or "The model stopped working on this answer; try again."
+
+
+def _figures(timings: Timings) -> dict[str, Any]:
+    """The engine's own measurements of a finished answer."""
+    return {
+        "prompt_tokens": timings.prompt_tokens,
+        "cached_tokens": timings.cached_tokens,
+        "completion_tokens": timings.completion_tokens,
+        "time_to_first_token_s": timings.queued_s + timings.prefill_s if timings.completion_tokens else None,
+        "tokens_per_second": (timings.completion_tokens - 1) / timings.decode_s if timings.decode_s > 0 else None,
+    }

@@ -8,31 +8,42 @@ class TextAssembler:
     """Feeds on the bytes of one token at a time.
 
     Text that could be the beginning of a stop string is held back until it is clear that it is not. Bytes that are not
-    UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip_leading`` drops the white space that
-    chat templates make an answer begin with.
+    UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip`` drops the white space that
+    chat templates make an answer begin and end with.
     """
 
-    def __init__(self, stop: Sequence[str] = (), *, strip_leading: bool = False) -> None:
+    def __init__(self, stop: Sequence[str] = (), *, strip: bool = False) -> None:
         self._stop = tuple(text for text in stop if text)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
-        self._strip_leading = strip_leading
+        self._strip = strip
+        self._started = not strip
+        self._blank = ""
         self.stopped = False
 
     def push(self, piece: bytes) -> str:
         """Text that is now certain; sets ``stopped`` when a stop string has appeared (it is not returned)."""
-        return self._release(self._decoder.decode(piece).replace("\0", "\ufffd"), final=False)
+        return self._trim(self._release(self._decoder.decode(piece).replace("\0", "\ufffd"), final=False))
 
     def finish(self) -> str:
         """The rest, when no more tokens come."""
-        return self._release(self._decoder.decode(b"", final=True), final=True)
+        return self._trim(self._release(self._decoder.decode(b"", final=True), final=True))
+
+    def _trim(self, text: str) -> str:
+        """Hold back white space at the end until something visible follows it."""
+        if not self._strip:
+            return text
+        if not self._started:
+            text = text.lstrip()
+            self._started = bool(text)
+        text = self._blank + text
+        visible = text.rstrip()
+        self._blank = text[len(visible) :]
+        return visible
 
     def _release(self, text: str, *, final: bool) -> str:
         if self.stopped:
             return ""
-        if self._strip_leading:
-            text = text.lstrip(" \n")
-            self._strip_leading = not text
         self._held += text
         found = [index for stop in self._stop if (index := self._held.find(stop)) >= 0]
         if found:

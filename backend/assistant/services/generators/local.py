@@ -122,6 +122,7 @@ class LocalGenerator:
     async def start(self, request: TextRequest) -> EngineStream:
         """Submit a request. Raises BusyError, ContextLengthError, InvalidRequestError, ModelUnavailableError."""
         model = self._current()
+        self._check_bias(request, model)
         tokens = model.tokens(request.prompt)
         room = model.n_ctx - len(tokens)
         if room < 1:
@@ -129,7 +130,7 @@ class LocalGenerator:
         stream = EngineStream(
             model.identity,
             len(tokens),
-            TextAssembler(request.stop, strip_leading=isinstance(request.prompt, ChatPrompt)),
+            TextAssembler(request.stop, strip=isinstance(request.prompt, ChatPrompt)),
             model.vocabulary.token_to_bytes,
             partial(self._engine.cancel, request.id),
             self._max_seconds,
@@ -145,6 +146,13 @@ class LocalGenerator:
         except (EngineStoppedError, UnknownModelError):
             raise ModelUnavailableError from None
         return stream
+
+    @staticmethod
+    def _check_bias(request: TextRequest, model: ServedModel) -> None:
+        unknown = [token for token, _ in request.sampling.logit_bias if token >= model.vocabulary.size]
+        if unknown:
+            text = f"logit_bias: this model has no token {unknown[0]}; ids end at {model.vocabulary.size - 1}."
+            raise InvalidRequestError(text, param="logit_bias")
 
     def _current(self) -> ServedModel:
         if self._served is None:

@@ -1,0 +1,251 @@
+"""The engine: one thread that owns every model's context; the others post requests to it.
+
+Life of a request: ``submit`` checks it and posts it to its model's inbox; the engine thread takes it into the queue,
+admits it, reads its prompt in chunks and samples a token a step, each told through ``emit``; ``Finished`` ends it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from assistant.engine.lane import EngineOptions, Lane, measure_curve
+from assistant.engine.model import Model
+from assistant.engine.scheduler import Counters
+from assistant.engine.sequence import Sequence
+from assistant.engine.step_curve import StepCurve
+from assistant.engine.types import (
+    Emit,
+    EngineError,
+    EngineStats,
+    EngineStoppedError,
+    GenerateRequest,
+    InvalidRequestError,
+    UnknownModelError,
+)
+
+logger = logging.getLogger(__name__)
+IDLE_S = 0.5
+"""How long the thread sleeps at most when nothing is to be done: the heartbeat of an idle engine."""
+MOST_FAILURES = 8
+"""Steps that may fail in a row before the engine gives up."""
+
+
+class Engine:
+    """Continuous batching over one model, or several while one replaces another.
+
+    ``submit``, ``cancel``, ``add_model``, ``activate``, ``retire``, ``stats`` and ``close`` may be called from any
+    thread; ``step`` belongs to the engine thread, or to a test that never calls ``start``.
+    """
+
+    def __init__(self, options: EngineOptions | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options = options or EngineOptions()
+        self._clock = clock
+        self._counters = Counters()
+        self._wake = threading.Condition()
+        self._lanes: dict[str, Lane] = {}
+        self._active: str | None = None
+        self._requests: dict[str, Lane] = {}
+        self._numbers = 0
+        self._failures = 0
+        self._stopped: str | None = None
+        self._closing = False
+        self._heartbeat = clock()
+        self._turn = 0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the engine thread."""
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: GenerateRequest, emit: Emit, model_key: str | None = None) -> None:
+        """Accept a request for the active model or the one named; its events go to ``emit``.
+
+        Raises QueueFullError, PromptTooLongError, InvalidRequestError, UnknownModelError, EngineStoppedError.
+        """
+        self._lane(model_key).check(request)
+        with self._wake:
+            lane = self._lane(model_key)
+            if request.id in self._requests:
+                raise InvalidRequestError(f"request id {request.id} is in use")
+            lane.check_queue(request)
+            self._numbers += 1
+            self._requests[request.id] = lane
+            lane.inbox.append(Sequence(request, emit, self._clock(), self._numbers))
+            self._wake.notify()
+
+    def cancel(self, request_id: str) -> bool:
+        """End a request within one step, wherever it is. False: it has ended already, or never was."""
+        with self._wake:
+            lane = self._requests.get(request_id)
+            if lane is None:
+                return False
+            lane.cancelled.add(request_id)
+            self._wake.notify()
+            return True
+
+    def add_model(self, key: str, model: Model, curve: StepCurve | None = None) -> None:
+        """Take over a loaded model. The first one's step curve is measured here, on the calling thread (1.5 s)."""
+        with self._wake:
+            known = next(iter(self._lanes.values()), None)
+        if curve is None:
+            curve = known.curve.copy() if known else measure_curve(model, self._clock, self._options.step_s)
+        lane = Lane(key, model, curve, self._options, self._counters, self._clock, self._ended)
+        with self._wake:
+            self._check_running()
+            if key in self._lanes:
+                raise EngineError(f"a model is loaded as {key} already")
+            self._lanes[key] = lane
+
+    def activate(self, key: str) -> None:
+        """Requests that name no model go to this one from now on."""
+        with self._wake:
+            self._lane(key)
+            self._active = key
+
+    def retire(self, key: str) -> threading.Event:
+        """Accept nothing more for a model; it is freed, and the event set, when its last request has ended."""
+        with self._wake:
+            lane = self._lanes.get(key)
+            if lane is None:
+                raise UnknownModelError(f"no model is loaded as {key}")
+            if key == self._active:
+                raise EngineError(f"{key} is the active model; activate another first")
+            lane.retired = lane.retired or threading.Event()
+            self._wake.notify()
+            return lane.retired
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """End every request with an error, stop the thread and free the models."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread is None:
+            self._shut_down("the engine has been closed")
+        elif self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    @property
+    def heartbeat(self) -> float:
+        """When the thread last began a turn, on the engine's clock (monotonic seconds)."""
+        return self._heartbeat
+
+    @property
+    def running(self) -> bool:
+        """False once the engine has been closed or has given up."""
+        return self._stopped is None
+
+    @property
+    def active(self) -> str | None:
+        """The key of the active model."""
+        return self._active
+
+    def stats(self) -> EngineStats:
+        """A snapshot for metrics."""
+        with self._wake:
+            lanes = list(self._lanes.values())
+            active = self._lanes.get(self._active) if self._active else None
+        ledgers = [lane.scheduler.cache.cells for lane in lanes]
+        shown = active or (lanes[0] if lanes else None)
+        return EngineStats(
+            active_model=self._active,
+            models=tuple(lane.key for lane in lanes),
+            running=sum(len(lane.scheduler.running) for lane in lanes),
+            queue_depth=sum(lane.queue_depth for lane in lanes),
+            predicted_wait_s=shown.predicted_wait() if shown else 0.0,
+            kv_cells=sum(ledger.total for ledger in ledgers),
+            kv_cells_used=sum(ledger.live for ledger in ledgers),
+            kv_cells_cached=sum(ledger.idle for ledger in ledgers),
+            last_step_rows=shown.last_step_rows if shown else 0,
+            last_step_s=shown.last_step_s if shown else 0.0,
+            **asdict(self._counters),
+        )
+
+    def step(self) -> bool:
+        """One turn of the thread: a step of the next model that has work. False: there is nothing to do."""
+        self._heartbeat = self._clock()
+        lane = self._next_lane()
+        if lane is not None:
+            self._step_lane(lane)
+        self._free_retired()
+        return lane is not None
+
+    def _run(self) -> None:
+        reason = "the engine has been closed"
+        try:
+            while not self._closing:
+                if not self.step():
+                    self._sleep()
+        except Exception as error:
+            logger.exception("the engine thread has died")
+            reason = f"the engine has failed: {error}"
+        self._shut_down(reason)
+
+    def _sleep(self) -> None:
+        with self._wake:
+            if not self._closing and not any(lane.busy or lane.retired for lane in self._lanes.values()):
+                self._wake.wait(IDLE_S)
+
+    def _next_lane(self) -> Lane | None:
+        with self._wake:
+            busy = [lane for lane in self._lanes.values() if lane.busy]
+        if not busy:
+            return None
+        self._turn += 1
+        return busy[self._turn % len(busy)]
+
+    def _step_lane(self, lane: Lane) -> None:
+        try:
+            lane.step()
+            self._failures = 0
+        except Exception as error:
+            logger.exception("a step of model %s failed", lane.key)
+            self._failures += 1
+            lane.fail_step(f"the engine failed on this request: {error}")
+            if self._failures >= MOST_FAILURES:
+                raise
+
+    def _free_retired(self) -> None:
+        with self._wake:
+            done = [lane for lane in self._lanes.values() if lane.retired and not lane.busy]
+            for lane in done:
+                del self._lanes[lane.key]
+        for lane in done:
+            lane.close()
+            logger.info("model %s has been freed", lane.key)
+            if lane.retired:
+                lane.retired.set()
+
+    def _shut_down(self, reason: str) -> None:
+        with self._wake:
+            if self._stopped is not None:
+                return
+            self._stopped = reason
+            lanes = list(self._lanes.values())
+            self._lanes.clear()
+        for lane in lanes:
+            try:
+                lane.fail_all(reason)
+                lane.close()
+            except Exception:
+                logger.exception("closing model %s failed", lane.key)
+            if lane.retired:
+                lane.retired.set()
+
+    def _ended(self, request_id: str) -> None:
+        with self._wake:
+            self._requests.pop(request_id, None)
+
+    def _lane(self, key: str | None) -> Lane:
+        self._check_running()
+        name = self._active if key is None else key
+        lane = self._lanes.get(name) if name is not None else None
+        if lane is None or lane.retired:
+            raise UnknownModelError(f"no model is loaded as {name}" if name else "no model is active")
+        return lane
+
+    def _check_running(self) -> None:
+        if self._stopped is not None or self._closing:
+            raise EngineStoppedError(self._stopped or "the engine is closing")

@@ -1,0 +1,116 @@
+"""How long a step of so many rows takes on this machine, and how many rows a step should therefore have.
+
+The curve is not monotone in throughput: on CPUs with wide kernels 8 to 15 rows can be slower per row than 4. It is
+measured once at start and corrected by a single running factor for context depth and a busy machine.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+
+POINTS = (1, 2, 4, 8, 16, 32)
+LEAST_STEP_S = 0.1
+LONE_FACTOR = 4
+"""A prompt that nobody else waits for is read in steps this many times longer: large batches read faster."""
+WORTHWHILE = 1.1
+
+
+def measure(run: Callable[[int], float], limit_s: float = 6.0) -> dict[int, float]:
+    """Seconds of a step by its rows, the best of up to three; ``run(rows)`` does one and returns its seconds.
+
+    Stops before a point that would pass ``limit_s`` in total. A 7B model takes most of it, a small one some
+    milliseconds. The first, cold run does not count.
+    """
+    spent = run(1)
+    points: dict[int, float] = {}
+    for rows in POINTS:
+        runs = [run(rows)]
+        while len(runs) < 3 and (sum(runs) < 0.1 or (rows <= 4 and len(runs) < 2)):
+            runs.append(run(rows))
+        points[rows] = min(runs)
+        spent += sum(runs)
+        if spent + 2 * points[rows] > limit_s:
+            break
+    return points
+
+
+class StepCurve:
+    """Seconds by rows, interpolated between the measured points and extended along their last slope."""
+
+    def __init__(self, points: Mapping[int, float], max_rows: int, step_s: float | None = None) -> None:
+        self._points = sorted(points.items())
+        self._max_rows = max_rows
+        self._scale = 1.0
+        longest = min(POINTS[-1], 2 * self._points[-1][0])
+        self.step_s = step_s if step_s is not None else max(LEAST_STEP_S, self._measured(longest))
+
+    def copy(self) -> "StepCurve":
+        """The same measurements, uncorrected."""
+        return StepCurve(dict(self._points), self._max_rows, self.step_s)
+
+    def seconds(self, rows: int) -> float:
+        """Predicted duration of a step of ``rows`` rows."""
+        return self._measured(rows) * self._scale
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """Learn from a step that has been run; a moving average of logarithms, so that one stall counts for little."""
+        ratio = max(seconds, 1e-6) / max(self._measured(rows), 1e-6)
+        self._scale *= (ratio / self._scale) ** 0.05
+
+    def decode_width(self, sequences: int) -> int:
+        """Rows per step with which ``sequences`` streams get their next token soonest."""
+        widths = [*(rows for rows, _ in self._points if rows < sequences), sequences]
+        return min(widths, key=lambda width: (self._measured(width) * math.ceil(sequences / width), -width))
+
+    def round_s(self, sequences: int) -> float:
+        """Seconds in which each of ``sequences`` streams gets one token, nothing else running."""
+        width = self.decode_width(max(sequences, 1))
+        return self.seconds(width) * math.ceil(max(sequences, 1) / width)
+
+    def prefill_rows(self, decode_rows: int, wanted: int) -> int:
+        """How many of ``wanted`` prompt rows ride with ``decode_rows`` in a step; at least one."""
+        limit_s = self.step_s * (1 if decode_rows else LONE_FACTOR)
+        most = min(self._rows_within(limit_s), decode_rows + wanted, self._max_rows)
+        most = max(most, decode_rows + 1)
+        return self._best_total(decode_rows, most) - decode_rows
+
+    @property
+    def prefill_s(self) -> float:
+        """Seconds per prompt token while others decode."""
+        rows = max(1, min(self._rows_within(self.step_s), self._max_rows))
+        return self.seconds(rows) / rows
+
+    def _best_total(self, decode_rows: int, most: int) -> int:
+        """``most``, or the measured point below it that has clearly more rows per second."""
+        best = most
+        for rows, _ in self._points:
+            if decode_rows < rows < most and self._rate(rows) > self._rate(best) * WORTHWHILE:
+                best = rows
+        return best
+
+    def _rate(self, rows: int) -> float:
+        return rows / max(self._measured(rows), 1e-9)
+
+    def _rows_within(self, limit_s: float) -> int:
+        """The most rows whose step stays within ``limit_s``, but never less than 16: fewer would crawl."""
+        low, high = min(16, self._max_rows), self._max_rows
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.seconds(middle) <= limit_s else (low, middle - 1)
+        return low
+
+    def _measured(self, rows: int) -> float:
+        before, after = self._neighbours(rows)
+        if before == after:
+            return before[1] * rows / before[0]
+        slope = (after[1] - before[1]) / (after[0] - before[0])
+        return max(before[1] + slope * (rows - before[0]), before[1] * 0.5)
+
+    def _neighbours(self, rows: int) -> tuple[tuple[int, float], tuple[int, float]]:
+        points = self._points
+        if len(points) == 1:
+            return points[0], points[0]
+        for before, after in itertools.pairwise(points):
+            if rows <= after[0]:
+                return before, after
+        return points[-2], points[-1]

@@ -1,0 +1,44 @@
+import pytest
+from assistant.services.stream import TextAssembler
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def assemble(pieces: list[bytes], stop: tuple[str, ...] = (), *, strip: bool = False) -> tuple[list[str], bool]:
+    assembler = TextAssembler(stop, strip=strip)
+    texts = [assembler.push(piece) for piece in pieces]
+    return [*texts, assembler.finish()], assembler.stopped
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.integers(1, 4))
+def test_bytes_cut_anywhere_give_the_same_text(text: str, size: int) -> None:
+    data = text.encode()
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    texts, _ = assemble(pieces)
+    assert "".join(texts) == text
+
+
+@given(st.text("ab", max_size=30), st.lists(st.text("ab", min_size=1, max_size=4), max_size=3), st.integers(1, 3))
+def test_nothing_at_or_after_a_stop_string_is_shown(text: str, stops: list[str], size: int) -> None:
+    pieces = [text[start : start + size].encode() for start in range(0, len(text), size)]
+    shown = "".join(assemble(pieces, tuple(stops))[0])
+    assert text.startswith(shown)
+    assert not any(stop in shown for stop in stops)
+    if not any(stop in text for stop in stops):
+        assert shown == text
+
+
+def test_a_stop_string_across_tokens_is_never_shown_in_part() -> None:
+    texts, stopped = assemble([b"one \n", b"\n", b"\ntwo"], ("\n\n\n",))
+    assert (texts, stopped) == (["one ", "", "", ""], True)
+
+
+def test_bytes_that_are_no_text_become_replacement_characters() -> None:
+    assert "".join(assemble([b"\xff", b"a\0b", b"\xe2\x82"])[0]) == "\ufffda\ufffdb\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"), [([b" ", b"\n", b" hi ", b"you \n "], "hi you"), ([b" a", b"  ", b"b "], "a  b"), ([b" "], "")]
+)
+def test_stripping_drops_white_space_at_both_ends_only(pieces: list[bytes], text: str) -> None:
+    assert "".join(assemble(pieces, strip=True)[0]) == text
