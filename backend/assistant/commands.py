@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -42,18 +43,35 @@ def serve() -> int:
 def run() -> int:
     """Serve the whole product: start the embedded PostgreSQL unless DATABASE_URL is set, migrate, and serve."""
     os.environ.setdefault("LOG_FORMAT", "text")
-    stop_database = _start_database() if "DATABASE_URL" not in os.environ else None
-    try:
+    with _database():
         settings = load_settings()
         set_up_logging(settings.log_level, settings.log_format)
-        engine = sync_engine(settings.database_url)
-        migrate(engine)
-        engine.dispose()
         print(f"\n  Open http://{settings.host}:{settings.port}   (Ctrl-C stops everything)\n", flush=True)
         return _serve(settings)
+
+
+def with_database(program: list[str]) -> int:
+    """Run a program on the database of ``run``, which may be running; returns its exit code."""
+    with _database():
+        child = subprocess.Popen(program)
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # the terminal has told the child too
+            return child.wait()
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[None]:
+    """A migrated database at DATABASE_URL: the one named there, or the embedded one, started if it is not running."""
+    stop = _start_database() if "DATABASE_URL" not in os.environ else None
+    try:
+        engine = sync_engine(load_settings().database_url)
+        migrate(engine)
+        engine.dispose()
+        yield
     finally:
-        if stop_database is not None:
-            stop_database()
+        if stop is not None:
+            stop()
 
 
 def openapi() -> dict[str, Any]:

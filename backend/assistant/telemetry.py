@@ -55,7 +55,7 @@ class Metrics:
     """What the service counts itself; the engine's own figures come through ``EngineCollector``."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "codellama_http_requests", "HTTP requests by route and status.", ["method", "route", "status"],

@@ -210,7 +210,7 @@ class Lane:
         sequence.append(token, self._clock())
         self.counters.generated_tokens += 1
         self._emit(sequence, Token(token))
-        if sequence.tokens_left <= 0 or False:
+        if sequence.tokens_left <= 0 or len(sequence.tokens) >= self.limit:
             self._finish(sequence, FinishReason.LENGTH)
 
     def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
@@ -257,10 +257,18 @@ class Lane:
         self.load = Load(
             running=tuple([self._work(each) for each in running]),
             waiting=tuple([self._work(each) for each in self.scheduler.waiting.all()]),
-            slots=self.scheduler.max_running,
+            slots=self._slots(),
             prefill_s=self.curve.prefill_s,
             round_s=self.curve.round_s(len(running)),
         )
+
+    def _slots(self) -> int:
+        """How many requests run at once: as many as now when some have to wait, else as many as cells suggest."""
+        running = self.scheduler.running
+        if self.scheduler.waiting or not running:
+            return len(running) or self.scheduler.max_running
+        cells = sum(len(each.tokens) + self._work(each).decode for each in running.values())
+        return max(len(running), min(self.scheduler.max_running, int(self.model.n_ctx * len(running) / cells)))
 
     def _work(self, sequence: Sequence) -> Work:
         expected = max(sequence.request.max_tokens * self._completion - sequence.generated, 1.0)

