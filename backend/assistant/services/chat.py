@@ -15,7 +15,7 @@ from assistant.services import conversations
 from assistant.services.accounts import Principal
 from assistant.services.database import Database
 from assistant.services.generations import Generations
-from assistant.services.generators.types import ChatPrompt, EndEvent, Generator, TextRequest, TextStream
+from assistant.services.generators.types import ChatPrompt, Generator, TextRequest, TextStream
 from assistant.services.live import LiveGeneration
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
@@ -77,7 +77,7 @@ class ChatService:
             if stream is not None:
                 stream.cancel()
             raise
-        self._generations.adopt(LiveGeneration(exchange.answer, stream, self._database, self._spool, self._measure))
+        self._generations.adopt(LiveGeneration(exchange.answer, stream, self._database, self._spool, self._metrics))
         return exchange
 
     async def _store(
@@ -100,19 +100,6 @@ class ChatService:
         conversations.touch(conversation)
         await session.flush()
         return Exchange(question, answer)
-
-    def _measure(self, end: EndEvent) -> None:
-        observe(self._metrics, "conversation", end)
-
-
-def observe(metrics: Metrics, endpoint: str, end: EndEvent) -> None:
-    """Count a finished request."""
-    timings = end.timings
-    metrics.request_seconds.labels(endpoint).observe(timings.queued_s + timings.prefill_s + timings.decode_s)
-    if timings.completion_tokens:
-        metrics.time_to_first_token.labels(endpoint).observe(timings.queued_s + timings.prefill_s)
-    if timings.completion_tokens > 1:
-        metrics.inter_token.labels(endpoint).observe(timings.decode_s / (timings.completion_tokens - 1))
 
 
 def title_of(content: str) -> str:

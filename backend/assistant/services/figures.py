@@ -1,10 +1,11 @@
-"""The engine's state as metrics."""
+"""Requests and the engine's state as metrics."""
 
 from collections.abc import Iterator
 
 from assistant.engine.engine import Engine
+from assistant.engine.types import Timings
 from assistant.services.generators.types import Generator
-from assistant.telemetry import Figure
+from assistant.telemetry import Figure, Metrics
 
 
 def engine_figures(engine: Engine, generator: Generator, threads: int, quota: float | None) -> Iterator[Figure]:
@@ -29,3 +30,13 @@ def engine_figures(engine: Engine, generator: Generator, threads: int, quota: fl
     if identity is not None:
         labels = (("version", identity.name), ("version_id", str(identity.version_id or "")))
         yield Figure("model_version_info", "The version being served.", 1, labels=labels)
+
+
+def observe(metrics: Metrics, endpoint: str, timings: Timings) -> None:
+    """Count a finished request."""
+    to_first_token = timings.queued_s + timings.prefill_s
+    metrics.request_seconds.labels(endpoint).observe(to_first_token + timings.decode_s)
+    if timings.completion_tokens:
+        metrics.time_to_first_token.labels(endpoint).observe(to_first_token)
+    if timings.completion_tokens > 1:
+        metrics.inter_token.labels(endpoint).observe(timings.decode_s / (timings.completion_tokens - 1))

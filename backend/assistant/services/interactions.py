@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assistant.services.accounts import Principal
-from assistant.services.chat import observe
+from assistant.services.figures import observe
 from assistant.services.generators.types import (
     ChatPrompt,
     EndEvent,
@@ -92,7 +92,7 @@ class InteractionService:
         return interaction
 
     def _record(self, interaction: Interaction, end: EndEvent) -> None:
-        observe(self._metrics, interaction.endpoint, end)
+        observe(self._metrics, interaction.endpoint, end.timings)
         task = asyncio.create_task(self._spool.write("interaction", _values(interaction, end)))
         self._writes.add(task)
         task.add_done_callback(self._written)

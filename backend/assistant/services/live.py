@@ -9,7 +9,6 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,8 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from assistant.engine.types import FinishReason, Timings
 from assistant.errors import DatabaseUnavailableError
 from assistant.services.database import Database
+from assistant.services.figures import observe
 from assistant.services.generators.types import EndEvent, QueuedEvent, ReadingEvent, TextEvent, TextStream
 from assistant.services.spool import Spool
+from assistant.telemetry import Metrics
 from codellama_core.models import GenerationEvent, Message, MessageStatus
 
 logger = logging.getLogger(__name__)
@@ -56,14 +57,14 @@ class LiveGeneration:
         stream: TextStream,
         database: Database,
         spool: Spool,
-        on_end: Callable[[EndEvent], None],
+        metrics: Metrics,
     ) -> None:
         self.message = message
         self.message_id: uuid.UUID = message.id
         self._stream = stream
         self._database = database
         self._spool = spool
-        self._on_end = on_end
+        self._metrics = metrics
         self._changed = asyncio.Event()
         self._text = ""
         self._tokens = 0
@@ -178,7 +179,7 @@ class LiveGeneration:
         }
         if end is not None:
             values |= _figures(end.timings)
-            self._on_end(end)
+            observe(self._metrics, "conversation", end.timings)
         for name, value in values.items():
             setattr(self.message, name, value)
         try:

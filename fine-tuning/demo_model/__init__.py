@@ -1,0 +1,1 @@
+"""The bundled demo model: how it is made, and the model itself."""
