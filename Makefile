@@ -23,9 +23,11 @@ NODE := PATH="$(abspath $(BIN)):$$PATH"
 
 export MODELS_DIR ?= $(abspath $(DATA)/models)
 export SPOOL_DIR ?= $(abspath $(DATA)/spool)
+export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
+export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune test test-python test-frontend lint openapi demo-model images clean
+.PHONY: help run finetune rollback test test-python test-frontend lint openapi demo-model images clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,7 +37,10 @@ run: $(BIN)/.run $(DEMO_GGUF) frontend/dist/index.html ## Set everything up and 
 
 finetune: $(BIN)/.train $(DEMO_GGUF) ## Run the weekly fine-tuning once, on the database of `make run`
 	@$(BIN)/python -m assistant with-database -- \
-		$(BIN)/python -m finetuning run --config $(or $(FINETUNE_CONFIG),fine-tuning/configs/demo.yaml)
+		$(BIN)/python -m finetuning run
+
+rollback: $(BIN)/.run ## Serve the previous model version again
+	@$(BIN)/python -m assistant with-database -- $(BIN)/python -m finetuning rollback
 
 test: lint test-python test-frontend ## Run every test: Python, TypeScript, manifests, browser
 
