@@ -27,7 +27,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune rollback test test-python test-frontend lint openapi demo-model images clean
+.PHONY: help run finetune model rollback test test-python test-frontend lint openapi demo-model images clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ run: $(BIN)/.run $(DEMO_GGUF) frontend/dist/index.html ## Set everything up and 
 finetune: $(BIN)/.train $(DEMO_GGUF) ## Run the weekly fine-tuning once, on the database of `make run`
 	@$(BIN)/python -m assistant with-database -- \
 		$(BIN)/python -m finetuning run
+
+model: $(BIN)/.run ## Download CodeLlama-7B-Instruct (4 GB) and serve it
+	@file=$$($(BIN)/python -m assistant with-database -- $(BIN)/python -m assistant fetch-model) && \
+		$(BIN)/python -m assistant with-database -- $(BIN)/python -m assistant use-model "$$file"
 
 rollback: $(BIN)/.run ## Serve the previous model version again
 	@$(BIN)/python -m assistant with-database -- $(BIN)/python -m finetuning rollback

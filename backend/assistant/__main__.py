@@ -4,9 +4,11 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
 from assistant import commands
 from assistant.config import SettingsError
+from assistant.services.model_files import DEFAULT_FILE, DEFAULT_REPO
 
 EX_CONFIG = 78
 
@@ -23,6 +25,10 @@ def main() -> int:
         if arguments.command == "openapi":
             print(json.dumps(commands.openapi(), indent=2))
             return 0
+        if arguments.command == "fetch-model":
+            return commands.fetch_model(arguments.repo, arguments.file, arguments.sha256)
+        if arguments.command == "use-model":
+            return commands.use_model(arguments.path)
         return commands.create_key(arguments.email, arguments.name)
     except SettingsError as error:
         print(error, file=sys.stderr)
@@ -37,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     program = actions.add_parser("with-database", help="run a program with DATABASE_URL set, as `run` would set it")
     program.add_argument("program", nargs="+", help="the program and its arguments, after --")
     actions.add_parser("openapi", help="print the OpenAPI description")
+    fetch = actions.add_parser("fetch-model", help="download a GGUF file, check it, and print where it is")
+    fetch.add_argument("--repo", default=DEFAULT_REPO, help="repository on the hub (default: %(default)s)")
+    fetch.add_argument("--file", default=DEFAULT_FILE, help="file in it (default: %(default)s)")
+    fetch.add_argument("--sha256", help="what the file must be (default: what the hub states)")
+    use = actions.add_parser("use-model", help="serve a GGUF file from now on")
+    use.add_argument("path", type=Path, help="the file")
     keys = actions.add_parser("keys", help="manage API keys").add_subparsers(dest="action", required=True)
     create = keys.add_parser("create", help="make an API key and print it, once")
     create.add_argument("--name", required=True, help="what the key is for")

@@ -17,7 +17,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from assistant.config import Settings, load_settings
+from assistant.engine.gguf_header import check_is_language_model, read_header
+from assistant.engine.types import ModelLoadError
 from assistant.main import create_app
+from assistant.services import model_files
 from assistant.services.accounts import create_key as new_key
 from assistant.services.database import Database
 from assistant.telemetry import set_up_logging
@@ -27,6 +30,7 @@ from codellama_core.models import User
 logger = logging.getLogger("assistant")
 
 EX_USAGE: Final = 64
+EX_DATAERR: Final = 65
 EX_UNAVAILABLE: Final = 69
 EX_CONFIG: Final = 78
 DATA_FOLDER: Final = Path(".data")
@@ -79,6 +83,33 @@ def openapi() -> dict[str, Any]:
     settings = Settings(database_url="postgresql://localhost/none", engine="mock")
     description: dict[str, Any] = create_app(settings, lambda code, message: None).openapi()
     return description
+
+
+def fetch_model(repo: str, file: str, sha256: str | None) -> int:
+    """Download a model file below MODELS_DIR and print its path."""
+    settings = load_settings()
+    set_up_logging(settings.log_level, "text")
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    folder = settings.models_dir / "base" / repo.rsplit("/", 1)[-1]
+    try:
+        print(model_files.fetch(settings.hf_endpoint, repo, file, folder, token=token, sha256=sha256))
+    except model_files.FetchError as error:
+        print(error, file=sys.stderr)
+        return EX_UNAVAILABLE
+    return 0
+
+
+def use_model(path: Path) -> int:
+    """Make a file the champion, after a look at whether it is a model at all."""
+    settings = load_settings()
+    try:
+        check_is_language_model(path, read_header(path))
+    except ModelLoadError as error:
+        print(error, file=sys.stderr)
+        return EX_DATAERR
+    name = model_files.use(settings.database_url, settings.models_dir, path)
+    print(f"{name} is served from now on; running servers load it within seconds.")
+    return 0
 
 
 def create_key(email: str | None, name: str) -> int:

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     database_wait_s: float = Field(60, ge=0)
     models_dir: Path = Path(".data/models")
     model_path: Path | None = None
+    hf_endpoint: str = "https://huggingface.co"
+    hf_token: SecretStr | None = None
     spool_dir: Path = Path(".data/spool")
     frontend_dist: Path | None = None
 

@@ -6,6 +6,8 @@ Run in the folder fine-tuning: `python -m demo_model.sample`. Prints samples and
 import argparse
 import ast
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -39,6 +41,14 @@ HOLES = (
 )
 
 
+@dataclass(frozen=True)
+class Result:
+    """Generated text, and whether it ended by itself."""
+
+    text: str
+    ended: bool
+
+
 class Writer:
     """Generates text with the exported model."""
 
@@ -46,37 +56,47 @@ class Writer:
         self._tokenizer = Tokenizer(folder / "tokenizer.model")
         self._model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
-    def answer(self, question: str, temperature: float = 0.0) -> tuple[str, bool]:
-        """The answer to a question, and whether it ended by itself."""
-        ids = [self._tokenizer.bos, *self._tokenizer.encode(f"[INST] {question} [/INST]")]
-        return self._generate(ids, temperature, 320)
+    def answers(self, questions: Sequence[str], temperature: float = 0.0) -> list[Result]:
+        """The answers to questions."""
+        prompts = [f"[INST] {question} [/INST]" for question in questions]
+        return self._generate([self._plain(prompt) for prompt in prompts], temperature, 320)
 
-    def completion(self, text: str, temperature: float = 0.0) -> tuple[str, bool]:
-        """The continuation of source code."""
-        return self._generate([self._tokenizer.bos, *self._tokenizer.encode(text)], temperature, 90)
+    def completions(self, texts: Sequence[str], temperature: float = 0.0) -> list[Result]:
+        """The continuations of source code."""
+        return self._generate([self._plain(text) for text in texts], temperature, 90)
 
-    def infill(self, before: str, after: str, temperature: float = 0.0) -> tuple[str, bool]:
-        """What belongs between before and after (prefix-suffix-middle form)."""
+    def infillings(self, holes: Sequence[tuple[str, str]], temperature: float = 0.0) -> list[Result]:
+        """What belongs between the two texts of each hole (prefix-suffix-middle form)."""
         tokenizer = self._tokenizer
-        head = [tokenizer.bos, tokenizer.pre, *tokenizer.encode(before), tokenizer.suf]
-        return self._generate([*head, *tokenizer.encode_bare(after), tokenizer.mid], temperature, 90)
+        prompts = [
+            [tokenizer.bos, tokenizer.pre, *tokenizer.encode(before), tokenizer.suf, *tokenizer.encode_bare(after)]
+            for before, after in holes
+        ]
+        return self._generate([[*prompt, tokenizer.mid] for prompt in prompts], temperature, 90)
 
-    def _generate(self, ids: list[int], temperature: float, limit: int) -> tuple[str, bool]:
-        ends = [self._tokenizer.eos, self._tokenizer.eot]
+    def _plain(self, text: str) -> list[int]:
+        return [self._tokenizer.bos, *self._tokenizer.encode(text)]
+
+    def _generate(self, prompts: list[list[int]], temperature: float, limit: int) -> list[Result]:
+        length = max(map(len, prompts))
+        padded = torch.tensor([[0] * (length - len(ids)) + ids for ids in prompts])
         sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
-        prompt = torch.tensor([ids])
         made = self._model.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
+            padded,
+            attention_mask=(padded != 0).long(),
             max_new_tokens=limit,
             max_length=None,
-            eos_token_id=ends,
+            eos_token_id=[self._tokenizer.eos, self._tokenizer.eot],
             pad_token_id=0,
             **sampling,
         )
-        new = made[0, len(ids) :].tolist()
-        whole = self._tokenizer.decode([*self._tokenizer.encode("x"), *new])
-        return whole[1:], bool(new) and new[-1] in ends
+        return [self._result(ids) for ids in made[:, length:].tolist()]
+
+    def _result(self, ids: list[int]) -> Result:
+        ends = [at for at, token in enumerate(ids) if token in (self._tokenizer.eos, self._tokenizer.eot)]
+        kept = ids[: ends[0]] if ends else ids
+        text = self._tokenizer.decode([*self._tokenizer.encode("x"), *kept])
+        return Result(text[1:], bool(ends))
 
 
 def main() -> None:
@@ -92,40 +112,41 @@ def main() -> None:
 
 
 def _print_samples(writer: Writer, temperature: float) -> None:
-    for question in QUESTIONS:
-        _print(f"chat T={temperature}", question, writer.answer(question, temperature))
-    for text in COMPLETIONS:
-        _print(f"completion T={temperature}", text, writer.completion(text, temperature))
-    for before, after in HOLES:
-        _print(f"infill T={temperature}", f"{before}<HOLE>{after}", writer.infill(before, after, temperature))
+    _print(f"chat T={temperature}", QUESTIONS, writer.answers(QUESTIONS, temperature))
+    _print(f"completion T={temperature}", COMPLETIONS, writer.completions(COMPLETIONS, temperature))
+    shown = [f"{before}<HOLE>{after}" for before, after in HOLES]
+    _print(f"infill T={temperature}", shown, writer.infillings(HOLES, temperature))
 
 
-def _print(kind: str, prompt: str, result: tuple[str, bool]) -> None:
-    text, ended = result
-    print(f"--- {kind}\n{prompt}\n>>> {text}{'<END>' if ended else '...'}")
+def _print(kind: str, prompts: Sequence[str], results: list[Result]) -> None:
+    for prompt, result in zip(prompts, results, strict=True):
+        print(f"--- {kind}\n{prompt}\n>>> {result.text}{'<END>' if result.ended else '...'}")
 
 
 def _score(writer: Writer, exercises: list[Exercise]) -> dict[str, int | list[str]]:
-    ended, parsed, exact = 0, 0, 0
-    missed = []
-    for exercise in exercises:
-        text, has_end = writer.answer(exercise.phrasings()[0])
-        answer = Exercise(exercise.name, (), text, exercise.is_task)
-        ended += has_end
-        parsed += has_end and len(answer.programs()) == len(exercise.programs()) and _parses(answer)
-        exact += text.strip() == exercise.answer
-        if text.strip() != exercise.answer:
-            missed.append(exercise.name)
-    return {"exercises": len(exercises), "ended": ended, "parsed": parsed, "exact": exact, "not exact": missed}
+    """Each exercise asked twice: by its name, and in the last of its hand-written phrasings."""
+    asked = [(exercise, exercise.phrasings()[index]) for exercise in exercises for index in (0, -1)]
+    results = writer.answers([question for _, question in asked])
+    exact = [result.text.strip() == exercise.answer for (exercise, _), result in zip(asked, results, strict=True)]
+    parsed = [_parses(exercise, result) for (exercise, _), result in zip(asked, results, strict=True)]
+    return {
+        "asked": len(asked),
+        "ended": sum(result.ended for result in results),
+        "well formed and parsed": sum(parsed),
+        "word for word": sum(exact),
+        "not word for word": [question for (_, question), good in zip(asked, exact, strict=True) if not good],
+    }
 
 
-def _parses(answer: Exercise) -> bool:
+def _parses(exercise: Exercise, result: Result) -> bool:
+    """True if the answer ended, with as many fenced programs as expected, all of them valid Python."""
+    programs = Exercise(exercise.name, (), result.text, exercise.is_task).programs()
     try:
-        for program in answer.programs():
+        for program in programs:
             ast.parse(program)
     except SyntaxError:
         return False
-    return True
+    return result.ended and len(programs) == len(exercise.programs())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 import pytest
-from assistant.services.stream import TextAssembler
 from hypothesis import given
 from hypothesis import strategies as st
+
+from assistant.services.stream import TextAssembler
 
 
 def assemble(pieces: list[bytes], stop: tuple[str, ...] = (), *, strip: bool = False) -> tuple[list[str], bool]:

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 ANNOUNCE_S = 0.5
 """How often waiting requests hear of their position when nothing changes."""
 
+MOST_REFUSALS = 3
+"""Steps in a row without a KV slot after which a sequence that runs alone is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -78,6 +81,7 @@ class Lane:
         self._sequences: dict[str, Sequence] = {}
         self._plan: Plan | None = None
         self._completion = 0.5
+        self._refusals = 0
         self._announced_at = 0.0
         self._arrivals = False
 
@@ -177,13 +181,15 @@ class Lane:
         self.last_step_rows, self.last_step_s = plan.rows, self._clock() - began
         self.curve.observe(self.last_step_rows, self.last_step_s)
         self.counters.steps += 1
+        self._refusals = 0
         self.scheduler.advance(plan)
         return True
 
     def _out_of_cells(self, plan: Plan) -> None:
         logger.warning("no KV slot for %d rows although the ledger had room", plan.rows)
         ops: list[KvOp] = []
-        if self.scheduler.shrink(ops):
+        self._refusals += 1
+        if self.scheduler.shrink(ops) or self._refusals < MOST_REFUSALS:
             self._apply(ops)
             return
         for sequence in plan.sequences:

@@ -74,7 +74,7 @@ class ModelService:
 
         def write(session: Session) -> None:
             version = registry.register(
-                session, models_dir=self._models_dir, path=path, name=_name_of(path), sha256=digest,
+                session, models_dir=self._models_dir, path=path, name=registry.name_of(path), sha256=digest,
                 size_bytes=size,
             )  # fmt: skip
             if registry.champion(session) is None:
@@ -156,8 +156,3 @@ class ModelService:
             except psycopg.Error:
                 logger.debug("listening for model changes was interrupted")
             await asyncio.sleep(2)
-
-
-def _name_of(path: Path) -> str:
-    """A name people recognise: the file's, or its folder's where the file is only called model.gguf."""
-    return path.parent.name if path.stem == "model" else path.stem

@@ -37,6 +37,11 @@ def stored_path(path: Path, models_dir: Path) -> str:
     return str(path.relative_to(models_dir)) if path.is_relative_to(models_dir) else str(path)
 
 
+def name_of(path: Path) -> str:
+    """A name people recognise: the file's, or its folder's where the file is only called model.gguf."""
+    return path.parent.name if path.stem == "model" else path.stem
+
+
 def file_of(version: ModelVersion, models_dir: Path) -> Path:
     return models_dir / version.path
 

@@ -1,0 +1,283 @@
+"""The engine over llama.cpp with the demo model: what it writes, and that it lets go of what it took."""
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llama_cpp import Llama
+
+from assistant.engine.engine import Engine
+from assistant.engine.llama import LlamaModel, ModelOptions, load_model
+from assistant.engine.model import Copy, Span, Truncate
+from assistant.engine.step_curve import StepCurve
+from assistant.engine.types import (
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    ModelLoadError,
+    Sampling,
+    Token,
+    TokenEvent,
+)
+from tests.engine.support import LINEAR
+
+OPTIONS = ModelOptions(n_ctx=1024, n_seq_max=8, threads=1, kv_type="f16")
+GREEDY = Sampling(temperature=0)
+NEAR_TIE = 0.05
+"""Logits closer than this may change places when a row is computed in another batch shape."""
+PATIENCE_S = 300
+"""When a lost event is called lost; a busy machine is merely slow."""
+TEXTS = (
+    "def add(a, b):\n",
+    "import os\n\n\ndef main():\n    for name in ",
+    "class Stack:\n    def push(self, item):\n",
+    "# Sort a list of numbers\n",
+)
+
+
+class Served:
+    """An engine on its own thread, and a way to wait for whole answers."""
+
+    def __init__(self, model: LlamaModel) -> None:
+        self.model = model
+        self.engine = Engine()
+        self.engine.add_model("demo", model, StepCurve(LINEAR, model.n_batch))
+        self.engine.activate("demo")
+        self.engine.start()
+        self.number = 0
+
+    def prompt(self, text: str) -> list[int]:
+        return [self.model.vocabulary.bos or 1, *self.model.vocabulary.tokenize(text)]
+
+    def submit(self, tokens: list[int], max_tokens: int = 40, sampling: Sampling = GREEDY) -> "Answer":
+        self.number += 1
+        answer = Answer(f"r{self.number}", tokens)
+        self.engine.submit(GenerateRequest(answer.id, tuple(tokens), max_tokens, sampling), answer.events.put)
+        return answer
+
+
+class Answer:
+    def __init__(self, name: str, prompt: list[int]) -> None:
+        self.id = name
+        self.prompt = prompt
+        self.events: queue.Queue[TokenEvent] = queue.Queue()
+        self.tokens: list[int] = []
+
+    def until(self, tokens: int) -> None:
+        while len(self.tokens) < tokens:
+            event = self.events.get(timeout=PATIENCE_S)
+            if isinstance(event, Token):
+                self.tokens.append(event.id)
+
+    def wait(self) -> Finished:
+        while True:
+            event = self.events.get(timeout=PATIENCE_S)
+            if isinstance(event, Token):
+                self.tokens.append(event.id)
+            elif isinstance(event, Finished):
+                return event
+
+
+@pytest.fixture(scope="module")
+def served(demo_gguf: Path) -> Iterator[Served]:
+    served = Served(load_model(demo_gguf, OPTIONS))
+    yield served
+    served.engine.close()
+
+
+@pytest.fixture(scope="module")
+def judge(demo_gguf: Path) -> Iterator[LlamaModel]:
+    """Another context over the same file, for logits."""
+    model = load_model(demo_gguf, OPTIONS)
+    yield model
+    model.close()
+
+
+def logits_after(model: LlamaModel, tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    assert model.decode([Span(0, 0, tokens, True)])
+    logits = model.logits(len(tokens) - 1)
+    model.apply(Truncate(0, 0))
+    return logits
+
+
+def assert_greedy(model: LlamaModel, answer: Answer) -> None:
+    """Every token is, teacher-forced, the most likely one, or within a near tie of it."""
+    rows, start = answer.prompt, 0
+    for token in answer.tokens:
+        assert model.decode([Span(0, start, rows, True)])
+        logits = model.logits(len(rows) - 1)
+        assert logits.max() - logits[token] < NEAR_TIE
+        rows, start = [token], start + len(rows)
+    model.apply(Truncate(0, 0))
+
+
+def test_one_greedy_request_writes_what_the_high_level_llama_writes(served: Served, demo_gguf: Path) -> None:
+    reference = Llama(
+        str(demo_gguf), n_ctx=1024, n_threads=1, n_threads_batch=1, flash_attn=True, use_mmap=False, verbose=False
+    )
+    try:
+        for text in TEXTS:
+            answer = served.submit(served.prompt(text), 60)
+            answer.wait()
+            stream = reference.generate(answer.prompt, temp=0.0)
+            assert answer.tokens == [next(stream) for _ in answer.tokens]
+            assert len(answer.tokens) == 60
+    finally:
+        reference.close()
+
+
+def test_four_greedy_requests_at_once_write_what_each_writes_alone(served: Served, judge: LlamaModel) -> None:
+    answers = [served.submit(served.prompt(text)) for text in TEXTS]
+    for answer in answers:
+        assert answer.wait().reason is FinishReason.LENGTH
+        assert_greedy(judge, answer)
+
+
+def test_a_long_prompt_read_in_chunks_beside_a_stream_changes_neither(served: Served, judge: LlamaModel) -> None:
+    stream = served.submit(served.prompt(TEXTS[0]), 60)
+    stream.until(3)
+    long = served.submit(served.prompt(TEXTS[1] * 20), 10)
+    long.wait()
+    stream.wait()
+    assert_greedy(judge, long)
+    assert_greedy(judge, stream)
+
+
+def test_a_prefix_is_reused_and_the_answer_stays_the_same(served: Served, judge: LlamaModel) -> None:
+    first = served.submit(served.prompt(TEXTS[2] * 3), 20)
+    first.wait()
+    second = served.submit([*first.prompt, *first.tokens, *served.prompt(TEXTS[3])[1:]], 20)
+    finished = second.wait()
+    assert finished.timings.cached_tokens >= len(first.prompt)
+    assert_greedy(judge, second)
+
+
+def test_the_same_seed_writes_the_same_and_another_does_not(served: Served) -> None:
+    tokens = served.prompt(TEXTS[1])
+    answers = []
+    for seed in (7, 7, 8):
+        answer = served.submit(tokens, 40, Sampling(temperature=1.5, top_p=1.0, top_k=0, min_p=0.0, seed=seed))
+        answer.wait()
+        answers.append(answer.tokens)
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_logit_bias_is_honoured(served: Served) -> None:
+    answer = served.submit(served.prompt(TEXTS[0]), 5, Sampling(temperature=0, logit_bias=((300, 1000.0),)))
+    answer.wait()
+    assert answer.tokens == [300] * 5
+
+
+def test_penalties_see_the_end_of_the_prompt(judge: LlamaModel) -> None:
+    prompt = [judge.vocabulary.bos or 1, *judge.vocabulary.tokenize(TEXTS[1])]
+    best = int(logits_after(judge, prompt).argmax())
+    penalised = Sampling(temperature=0, presence_penalty=100.0)
+    for history, changed in ((prompt, best in prompt), ([*prompt, best], True), ([3], False)):
+        assert judge.decode([Span(0, 0, prompt, True)])
+        sampler = judge.new_sampler(penalised, history)
+        assert (sampler.sample(len(prompt) - 1) != best) == changed
+        sampler.close()
+        judge.apply(Truncate(0, 0))
+
+
+def test_top_k_one_is_greedy_at_any_temperature(served: Served, judge: LlamaModel) -> None:
+    answer = served.submit(served.prompt(TEXTS[0]), 20, Sampling(temperature=2.0, top_k=1, seed=1))
+    answer.wait()
+    assert_greedy(judge, answer)
+
+
+def test_a_cancelled_stream_frees_its_cells(served: Served) -> None:
+    answer = served.submit(served.prompt(TEXTS[1]), 900)
+    answer.until(5)
+    served.engine.cancel(answer.id)
+    assert answer.wait().reason is FinishReason.CANCELLED
+    assert served.engine.stats().kv_cells_used == 0
+
+
+def test_cells_that_run_out_cost_nobody_their_answer(demo_gguf: Path, judge: LlamaModel) -> None:
+    small = Served(load_model(demo_gguf, ModelOptions(n_ctx=256, n_seq_max=4, threads=1, kv_type="f16")))
+    try:
+        answers = [small.submit(small.prompt(text), 120) for text in TEXTS]
+        for answer in answers:
+            assert answer.wait().reason is FinishReason.LENGTH
+            assert len(answer.tokens) == 120
+        assert small.engine.stats().preemptions > 0
+        assert_greedy(judge, answers[-1])
+    finally:
+        small.engine.close()
+
+
+def test_a_swap_under_traffic_drops_nothing_and_frees_the_old(demo_gguf: Path, judge: LlamaModel) -> None:
+    swapped = Served(load_model(demo_gguf, OPTIONS))
+    try:
+        answers = [swapped.submit(swapped.prompt(text), 60) for text in TEXTS]
+        answers[0].until(5)
+        swapped.engine.add_model("next", load_model(demo_gguf, OPTIONS))
+        swapped.engine.activate("next")
+        freed = swapped.engine.retire("demo")
+        answers.append(swapped.submit(swapped.prompt(TEXTS[0]), 20))
+        for answer in answers:
+            assert answer.wait().reason is FinishReason.LENGTH
+            assert_greedy(judge, answer)
+        assert freed.wait(PATIENCE_S)
+        assert swapped.engine.stats().models == ("next",)
+        assert swapped.model.vocabulary.tokenize("still usable")
+    finally:
+        swapped.engine.close()
+
+
+def test_the_ledger_and_llama_cpp_agree_on_sharing(judge: LlamaModel) -> None:
+    tokens = [1, *judge.vocabulary.tokenize(TEXTS[1])]
+    assert judge.decode([Span(0, 0, tokens, True)])
+    judge.apply(Copy(0, 1, len(tokens) - 1))
+    judge.apply(Truncate(0, 0))
+    assert judge.decode([Span(1, len(tokens) - 1, tokens[-1:], True)])
+    shared = judge.logits(0)
+    judge.apply(Truncate(1, 0))
+    assert np.allclose(shared, logits_after(judge, tokens), atol=NEAR_TIE)
+
+
+def test_a_context_without_room_says_so_and_changes_nothing(demo_gguf: Path) -> None:
+    model = load_model(demo_gguf, ModelOptions(n_ctx=256, n_seq_max=2, threads=1))
+    assert model.decode([Span(0, 0, [1] * 200, True)])
+    assert not model.decode([Span(1, 0, [1] * 100, True)])
+    assert model.decode([Span(0, 200, [1], True)])
+    model.close()
+
+
+def test_text_survives_the_vocabulary(judge: LlamaModel) -> None:
+    vocabulary = judge.vocabulary
+    text = "def f(x):\n\treturn 'ä😀' # <s> [INST] <PRE>\n"
+    tokens = vocabulary.tokenize(text)
+    assert b"".join(map(vocabulary.token_to_bytes, tokens)).decode().removeprefix(" ") == text
+    controls = {vocabulary.bos, vocabulary.eos, vocabulary.fim_prefix, vocabulary.eot}
+    assert not controls & {*tokens, *vocabulary.tokenize("</s>▁<PRE> x ▁<EOT>")}
+    assert vocabulary.token_to_bytes(vocabulary.bos or 1) == b""
+    assert vocabulary.is_eog(vocabulary.eos or 2)
+    assert None not in (vocabulary.fim_prefix, vocabulary.fim_suffix, vocabulary.fim_middle, vocabulary.eot)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "garbage", "truncated", "architecture"])
+def test_a_bad_file_is_refused_with_a_reason(tmp_path: Path, demo_gguf: Path, damage: str) -> None:
+    path = tmp_path / "bad.gguf"
+    good = demo_gguf.read_bytes()
+    contents = {
+        "empty": b"",
+        "garbage": b"\x00garbage" * 1000,
+        "truncated": good[: len(good) // 2],
+        "architecture": good.replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0lhama"),
+    }
+    if damage in contents:
+        path.write_bytes(contents[damage])
+    said = {"missing": "does not exist", "garbage": "not a GGUF", "architecture": "lhama"}.get(damage, damage)
+    with pytest.raises(ModelLoadError, match=said):
+        load_model(path, OPTIONS)
+
+
+def test_native_logging_goes_to_python(caplog: pytest.LogCaptureFixture, demo_gguf: Path) -> None:
+    with caplog.at_level("DEBUG", logger="llama.cpp"):
+        load_model(demo_gguf, OPTIONS).close()
+    assert any("n_ctx" in record.message for record in caplog.records)
+    assert all(not record.message.endswith("\n") for record in caplog.records)

@@ -1,0 +1,83 @@
+import pytest
+
+from assistant.engine.step_curve import POINTS, StepCurve, measure
+
+SEVEN_B = {1: 0.113, 2: 0.199, 4: 0.307, 8: 0.725, 16: 0.982, 32: 1.740}
+"""Measured: 7B, Q4_K_M, two cores. 8 rows take longer than two steps of 4."""
+
+
+@pytest.fixture
+def curve() -> StepCurve:
+    return StepCurve(SEVEN_B, max_rows=512)
+
+
+def test_eight_streams_take_turns_where_eight_rows_are_slow(curve: StepCurve) -> None:
+    assert [curve.decode_width(n) for n in (1, 2, 4, 8)] == [1, 2, 4, 4]
+
+
+def test_all_streams_step_together_where_rows_are_cheap() -> None:
+    curve = StepCurve({1: 0.01, 2: 0.011, 4: 0.012, 8: 0.014, 16: 0.02, 32: 0.03}, max_rows=512)
+    assert [curve.decode_width(n) for n in (1, 3, 8, 13)] == [1, 3, 8, 13]
+
+
+def test_a_step_with_streams_in_it_takes_no_longer_than_a_32_row_step(curve: StepCurve) -> None:
+    assert curve.prefill_rows(4, 1000) == 28
+
+
+def test_a_prompt_that_keeps_nobody_waiting_is_read_in_larger_chunks(curve: StepCurve) -> None:
+    assert 64 <= curve.prefill_rows(0, 1000) <= 160
+
+
+def test_no_chunk_is_larger_than_the_prompt_or_the_batch(curve: StepCurve) -> None:
+    assert curve.prefill_rows(0, 3) == 3
+    assert StepCurve(dict.fromkeys(POINTS, 0.001), max_rows=64).prefill_rows(0, 1000) == 64
+
+
+def test_the_bad_totals_are_avoided(curve: StepCurve) -> None:
+    assert curve.prefill_rows(0, 8) == 4
+
+
+def test_a_prompt_goes_on_however_many_streams_there_are(curve: StepCurve) -> None:
+    assert curve.prefill_rows(40, 1000) >= 1
+
+
+def test_slower_steps_than_measured_make_smaller_chunks(curve: StepCurve) -> None:
+    before = curve.prefill_rows(0, 1000)
+    for _ in range(100):
+        curve.observe(32, 2 * SEVEN_B[32])
+    assert curve.seconds(32) == pytest.approx(2 * SEVEN_B[32], rel=0.02)
+    assert curve.prefill_rows(0, 1000) < before
+    assert curve.copy().seconds(32) == SEVEN_B[32]
+
+
+def test_measuring_stops_at_its_limit() -> None:
+    spent: list[float] = []
+
+    def run(rows: int) -> float:
+        spent.append(0.1 * rows)
+        return 0.1 * rows
+
+    points = measure(run, limit_s=3.5)
+    assert sum(spent) < 3.5
+    assert list(points) == [1, 2, 4, 8]
+
+
+def test_one_stall_does_not_spoil_the_measurement() -> None:
+    stalled = iter([0.01, 9.0])
+
+    def run(rows: int) -> float:
+        return next(stalled, 0.01)
+
+    assert measure(run, limit_s=100) == dict.fromkeys(POINTS, 0.01)
+
+
+def test_a_wrong_measurement_is_outgrown() -> None:
+    curve = StepCurve({1: 0.7}, max_rows=512)
+    for _ in range(300):
+        curve.observe(1, 0.0005)
+    assert curve.round_s(1) == pytest.approx(0.0005, rel=0.1)
+
+
+def test_a_single_stall_changes_little(curve: StepCurve) -> None:
+    curve.observe(1, 100 * SEVEN_B[1])
+    assert curve.seconds(1) < 1.3 * SEVEN_B[1]
