@@ -90,7 +90,7 @@ def _append(client: httpx.Client, url: str, partial: Path) -> None:
         whole = response.status_code != httpx.codes.PARTIAL_CONTENT
         report = _Progress(partial.name, 0 if whole else have, response.headers)
         with partial.open("wb" if whole else "ab") as file:
-            for chunk in response.iter_bytes(1 << 20):
+            for chunk in response.iter_bytes():
                 file.write(chunk)
                 report.add(len(chunk))
 

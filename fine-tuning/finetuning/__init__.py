@@ -1,0 +1,1 @@
+"""From chats to better weights, weekly: extract, train, export, evaluate, publish."""

@@ -1,0 +1,144 @@
+"""What is unfit to learn from: secrets, duplicates, near-duplicates. And the split, which never moves a gate row."""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final
+
+from datasketch import MinHash, MinHashLSH
+
+from codellama_core.models import Split
+from finetuning.items import Item, Rejection
+
+PERMUTATIONS: Final = 64
+SHINGLE_WORDS: Final = 5
+SPLIT_ORDER: Final = (Split.GATE, Split.DEV, Split.TRAIN)
+
+_DETECTORS: Final = (
+    "ArtifactoryDetector",
+    "AWSKeyDetector",
+    "AzureStorageKeyDetector",
+    "BasicAuthDetector",
+    "DiscordBotTokenDetector",
+    "GitHubTokenDetector",
+    "GitLabTokenDetector",
+    "JwtTokenDetector",
+    "MailchimpDetector",
+    "NpmDetector",
+    "OpenAIDetector",
+    "PrivateKeyDetector",
+    "PypiTokenDetector",
+    "SendGridDetector",
+    "SlackDetector",
+    "SquareOAuthDetector",
+    "StripeDetector",
+    "TelegramBotTokenDetector",
+    "TwilioKeyDetector",
+)
+_ASSIGNED = re.compile(
+    r"""(?ix) (?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credentials?)
+    ["']? \s* (?:[:=]|:=|=>) \s* ["'] ([^"'\s]{12,}) ["']"""
+)
+_PLACEHOLDER = re.compile(r"(?i)example|changeme|placeholder|dummy|\{|<|\$|xxx|\*\*\*|your[-_ ]")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@cache
+def _detectors() -> list[Any]:
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+
+    known = {kind.__name__: kind for kind in get_mapping_from_secret_type_to_class().values()}
+    return [known[name]() for name in _DETECTORS if name in known]
+
+
+def has_secret(text: str) -> bool:
+    """Whether a key, token, password or private key stands in ``text``."""
+    if _PRIVATE_KEY.search(text):
+        return True
+    if any(_looks_random(match.group(1)) for match in _ASSIGNED.finditer(text)):
+        return True
+    return any(_found(detector, text) for detector in _detectors())
+
+
+def _found(detector: Any, text: str) -> bool:
+    return any(not _PLACEHOLDER.search(secret) for secret in detector.analyze_string(text) if isinstance(secret, str))
+
+
+def _looks_random(value: str) -> bool:
+    """Shannon entropy above 3.5 bits a character, with a digit in it, and no sign of a placeholder."""
+    if _PLACEHOLDER.search(value) or not any(c.isdigit() for c in value):
+        return False
+    shares = [value.count(c) / len(value) for c in set(value)]
+    return -sum(share * math.log2(share) for share in shares) > 3.5
+
+
+def split_of(group: str, gate_share: float, dev_share: float) -> Split:
+    """The split of a conversation or file: a function of its name alone, so that gate rows stay gate rows."""
+    place = int(hashlib.sha256(f"split:{group}".encode()).hexdigest()[:12], 16) / 16**12
+    if place < gate_share:
+        return Split.GATE
+    return Split.DEV if place < gate_share + dev_share else Split.TRAIN
+
+
+def clean(
+    items: Iterable[Item], near_duplicate: float, gate_share: float, dev_share: float
+) -> tuple[list[tuple[Item, Split]], list[Rejection]]:
+    """Items that are free of secrets and of each other, with their splits, and the rejected ones with the reason.
+
+    Gate items are looked at first, then dev: what resembles one of them is dropped from the later splits.
+    """
+    assigned = [(item, split_of(item.group, gate_share, dev_share)) for item in items]
+    assigned.sort(key=lambda entry: SPLIT_ORDER.index(entry[1]))
+    kept: list[tuple[Item, Split]] = []
+    rejections: list[Rejection] = []
+    seen = _Seen(near_duplicate)
+    for item, split in assigned:
+        reason = "secret" if has_secret(item.text) else seen.duplicate(item, split)
+        if reason is None:
+            kept.append((item, split))
+        else:
+            rejections.append(Rejection.of(item, reason))
+    return kept, rejections
+
+
+class _Seen:
+    """The items so far, by hash and by MinHash signature."""
+
+    def __init__(self, threshold: float) -> None:
+        self._hashes: set[str] = set()
+        self._splits: dict[str, Split] = {}
+        self._index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+
+    def duplicate(self, item: Item, split: Split) -> str | None:
+        """Why ``item`` repeats an earlier one; None, and it is remembered, when it does not."""
+        if item.sha256 in self._hashes:
+            return "duplicate"
+        signature = _signature(item.text)
+        similar = self._index.query(signature)
+        if similar:
+            crosses = any(self._splits[key] is not split for key in similar)
+            return "near_duplicate_of_held_out" if crosses else "near_duplicate"
+        self._hashes.add(item.sha256)
+        self._splits[item.sha256] = split
+        self._index.insert(item.sha256, signature)
+        return None
+
+
+def _signature(text: str) -> MinHash:
+    words = _WORD.findall(text)
+    shingles = {" ".join(words[i : i + SHINGLE_WORDS]) for i in range(max(1, len(words) - SHINGLE_WORDS + 1))}
+    signature = MinHash(num_perm=PERMUTATIONS)
+    signature.update_batch([shingle.encode() for shingle in shingles])
+    return signature
+
+
+def merkle_root(hashes: Iterable[str]) -> str:
+    """SHA-256 root of a binary tree over hex hashes, sorted: the identity of a set of rows."""
+    level = [bytes.fromhex(value) for value in sorted(hashes)] or [hashlib.sha256().digest()]
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [hashlib.sha256(b"".join(pair)).digest() for pair in pairs]
+    return level[0].hex()

@@ -1,0 +1,150 @@
+"""The model in training: frozen base, LoRA adapter by PEFT, optimizer, loss, and all of it as one checkpoint."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from torch.nn import functional
+from transformers import LlamaForCausalLM
+
+from finetuning.base_model import LINEARS, Shape
+from finetuning.config import TrainSettings
+from finetuning.files import replacing
+from finetuning.packing import Pack
+
+State = dict[str, Any]
+
+
+def faster_compute(shape: Shape, tokens: int) -> torch.dtype:
+    """bfloat16 where it multiplies at least 1.3 times as fast as float32 at the model's own sizes, else float32.
+
+    Timed, not read off the CPU's flags: on AVX2 machines bfloat16 is far slower (pytorch issue 146508).
+    """
+    return (
+        torch.bfloat16
+        if _product_s(shape, tokens, torch.bfloat16) * 1.3 < _product_s(shape, tokens, torch.float32)
+        else torch.float32
+    )
+
+
+def _product_s(shape: Shape, tokens: int, dtype: torch.dtype) -> float:
+    """Seconds of one (tokens x hidden) x (hidden x intermediate) product, the best of three; a first one warms up."""
+    left, right = (
+        torch.ones(tokens, shape.hidden, dtype=dtype),
+        torch.ones(shape.hidden, shape.intermediate, dtype=dtype),
+    )
+    times = []
+    for _ in range(4):
+        started = time.perf_counter()
+        torch.mm(left, right)
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
+
+
+class Learner:
+    """One LoRA adapter on a frozen Llama."""
+
+    def __init__(self, folder: Path, settings: TrainSettings, dtype: torch.dtype) -> None:
+        torch.manual_seed(settings.seed)
+        self._settings = settings
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True)
+        if settings.gradient_checkpointing:
+            model.activation_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        lora = LoraConfig(
+            r=settings.rank,
+            lora_alpha=cast(int, settings.alpha),
+            lora_dropout=0.0,
+            bias="none",
+            task_type="CAUSAL_LM",
+            target_modules=[name.rpartition(".")[2] for name in LINEARS],
+        )
+        self.model = cast(PeftModel, get_peft_model(model, lora))
+        self._causal = cast(LlamaForCausalLM, self.model.get_base_model())
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
+        )
+
+    def loss(self, pack: Pack) -> torch.Tensor:
+        """Sum of the negative log-likelihoods of the pack's targets, in nats."""
+        hidden = self._causal.model(input_ids=pack.ids, position_ids=pack.positions, use_cache=False).last_hidden_state
+        logits = self._causal.lm_head(hidden[0, pack.predicting])
+        return functional.cross_entropy(logits.float(), pack.targets, reduction="sum")
+
+    def accumulate(self, pack: Pack) -> float:
+        """Add a pack's gradient; returns its summed loss."""
+        loss = self.loss(pack)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    def step(self, targets: int, number: int, total: int) -> None:
+        """One optimizer step on the gradients so far, over ``targets`` tokens; ``number`` counts from 0."""
+        for parameter in self.parameters:
+            if parameter.grad is not None:
+                parameter.grad /= targets
+        torch.nn.utils.clip_grad_norm_(self.parameters, self._settings.clip)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * _schedule(number, total, self._settings.warmup_steps)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def evaluate(self, packs: Sequence[Pack], check: Callable[[], None]) -> float:
+        """Mean negative log-likelihood per target, in nats; ``check`` is called between packs and may raise."""
+        total = 0.0
+        for pack in packs:
+            check()
+            with torch.no_grad():
+                total += self.loss(pack).item()
+        return total / sum(len(pack.targets) for pack in packs)
+
+    def adapter(self) -> dict[str, torch.Tensor]:
+        """A copy of the adapter's tensors."""
+        return {name: value.detach().clone() for name, value in get_peft_model_state_dict(self.model).items()}
+
+    def save(self, path: Path, state: State) -> None:
+        """Write everything that training needs to go on, and ``state``; the file is whole or the one before."""
+        content = {
+            "adapter": self.adapter(),
+            "gradients": [p.grad for p in self.parameters],
+            "optimizer": self._optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "state": state,
+        }
+        with replacing(path) as temporary:
+            torch.save(content, temporary)
+
+    def load(self, path: Path) -> State:
+        """Put everything back; returns the ``state`` that was saved with it."""
+        content = torch.load(path, weights_only=True)
+        set_peft_model_state_dict(self.model, content["adapter"])
+        for parameter, gradient in zip(self.parameters, content["gradients"], strict=True):
+            parameter.grad = gradient
+        self._optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["random"])
+        return cast(State, content["state"])
+
+    def write_adapter(self, tensors: dict[str, torch.Tensor], folder: Path) -> None:
+        """Write ``tensors`` the way PEFT does, so that ``PeftModel.from_pretrained`` loads them."""
+        set_peft_model_state_dict(self.model, tensors)
+        self.model.save_pretrained(str(folder))
+
+
+def _schedule(number: int, total: int, warmup: int) -> float:
+    """Share of the full learning rate: a linear warm-up, then a cosine down to a tenth."""
+    if number < warmup:
+        return (number + 1) / (warmup + 1)
+    progress = min(1.0, (number - warmup) / max(1, total - warmup))
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * progress))
+
+
+def shuffled(rows: Sequence[Any], seed: int, epoch: int) -> list[Any]:
+    """The rows in an order that depends on seed and epoch only."""
+    order = list(rows)
+    random.Random(f"{seed}:{epoch}").shuffle(order)
+    return order

@@ -1,0 +1,38 @@
+import { Component, lazy, type ReactNode, Suspense } from 'react';
+
+const load = () => import('./renderer');
+const Renderer = lazy(load);
+
+/** Fetches the renderer before it is needed. */
+export function preloadMarkdown(): void {
+  load().catch(() => undefined);
+}
+
+/** When the renderer cannot be loaded or fails, the text itself is still worth reading. */
+class PlainOnFailure extends Component<{ plain: ReactNode; children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? this.props.plain : this.props.children;
+  }
+}
+
+interface MarkdownProps {
+  text: string;
+  streaming?: boolean;
+}
+
+export function Markdown({ text, streaming = false }: MarkdownProps) {
+  const plain = <div className="whitespace-pre-wrap [overflow-wrap:anywhere]">{text}</div>;
+  return (
+    <PlainOnFailure plain={plain}>
+      <Suspense fallback={plain}>
+        <Renderer text={text} streaming={streaming} />
+      </Suspense>
+    </PlainOnFailure>
+  );
+}

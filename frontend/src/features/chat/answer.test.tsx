@@ -1,0 +1,112 @@
+import { act, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { HttpResponse, http } from 'msw';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Message } from '@/api/generated';
+import { FakeEventSource } from '@/testing/fake-event-source';
+import { makeConversation, makeMessage } from '@/testing/fixtures';
+import { renderWithQueries } from '@/testing/render';
+import { server } from '@/testing/server';
+import { Answer } from './answer';
+import { Cached } from './cached.fixture';
+
+const FINISHED = makeMessage({
+  content: 'Use `sorted`.',
+  completion_tokens: 128,
+  time_to_first_token_s: 0.42,
+  duration_s: 18,
+  tokens_per_second: 7.2,
+});
+
+function showInConversation(message: Message) {
+  const conversation = { ...makeConversation(), messages: [message] };
+  server.use(http.get('*/api/conversations/conversation-1', () => HttpResponse.json(conversation)));
+  return renderWithQueries(<Cached conversation={conversation} />);
+}
+
+describe('an answer being made', () => {
+  beforeEach(() => FakeEventSource.install());
+
+  it('goes through its stages in words and ends with its figures', async () => {
+    showInConversation(makeMessage({ status: 'queued' }));
+    const source = FakeEventSource.last;
+    act(() => source.say('queued', { position: 1, eta_s: 12 }));
+    expect(screen.getByTestId('stage')).toHaveTextContent('Queued, 1 ahead, about 12 s');
+    act(() => source.say('text', { text: 'Use ', tokens: 1, tokens_per_second: 7 }, 4));
+    expect(screen.getByTestId('stage')).toHaveTextContent('Writing, 7.0 tok/s');
+    act(() => source.say('end', { message: FINISHED }));
+    expect(await screen.findByTestId('figures')).toHaveTextContent(
+      'demo-model128 tokensfirst token 0.42 stotal 18 s7.2 tok/s',
+    );
+    expect(screen.queryByTestId('stage')).not.toBeInTheDocument();
+    expect(await screen.findByText('sorted')).toBeInTheDocument();
+  });
+
+  it('closes its stream when it is no longer shown', () => {
+    const { unmount } = showInConversation(makeMessage({ status: 'writing' }));
+    unmount();
+    expect(FakeEventSource.last.readyState).toBe(FakeEventSource.CLOSED);
+  });
+
+  it('learns from the stored message what became of it when the stream is refused', async () => {
+    const stale = { ...makeConversation(), messages: [makeMessage({ status: 'writing' })] };
+    const truth = { ...stale, messages: [makeMessage({ status: 'interrupted', content: 'Use' })] };
+    server.use(http.get('*/api/conversations/conversation-1', () => HttpResponse.json(truth)));
+    renderWithQueries(<Cached conversation={stale} />);
+    act(() => FakeEventSource.last.refuse());
+    expect(await screen.findByTestId('outcome')).toHaveTextContent('Interrupted');
+  });
+});
+
+describe('a finished answer', () => {
+  it('opens no stream', () => {
+    FakeEventSource.install();
+    renderWithQueries(<Answer message={FINISHED} />);
+    expect(FakeEventSource.made).toHaveLength(0);
+  });
+
+  it('offers another try when it was interrupted', async () => {
+    const onRetry = vi.fn();
+    const message = makeMessage({ status: 'interrupted', content: 'half' });
+    renderWithQueries(<Answer message={message} onRetry={onRetry} />);
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(onRetry).toHaveBeenCalledExactlyOnceWith(message);
+  });
+
+  it('keeps the rating when a correction is added', async () => {
+    const bodies: unknown[] = [];
+    server.use(
+      http.put('*/api/messages/answer-1/feedback', async ({ request }) => {
+        const body = await request.json();
+        bodies.push(body);
+        return HttpResponse.json(body as object);
+      }),
+    );
+    showInConversation(FINISHED);
+    await userEvent.click(screen.getByRole('button', { name: 'Good answer' }));
+    expect(await screen.findByRole('button', { name: 'Good answer', pressed: true })).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Correct' }));
+    const editor = await screen.findByRole('textbox', { name: 'Corrected answer' });
+    expect(editor).toHaveValue(FINISHED.content);
+    await userEvent.clear(editor);
+    await userEvent.type(editor, 'Use list.sort.');
+    await userEvent.click(screen.getByRole('button', { name: 'Save correction' }));
+    expect(await screen.findByRole('button', { name: 'Corrected' })).toBeInTheDocument();
+    expect(bodies.at(-1)).toMatchObject({ rating: 1, correction: 'Use list.sort.' });
+  });
+
+  it('keeps the correction open, with the reason, when it cannot be saved', async () => {
+    server.use(
+      http.put('*/api/messages/answer-1/feedback', () =>
+        HttpResponse.json({ detail: 'The database is away.' }, { status: 503 }),
+      ),
+    );
+    showInConversation(FINISHED);
+    await userEvent.click(screen.getByRole('button', { name: 'Correct' }));
+    const editor = await screen.findByRole('textbox', { name: 'Corrected answer' });
+    await userEvent.type(editor, ' Or list.sort.');
+    await userEvent.click(screen.getByRole('button', { name: 'Save correction' }));
+    expect(await screen.findByRole('alert')).toHaveTextContent('The database is away.');
+    expect(editor).toHaveValue('Use `sorted`. Or list.sort.');
+  });
+});

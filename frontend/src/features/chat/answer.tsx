@@ -1,0 +1,57 @@
+import { RotateCcw } from 'lucide-react';
+import { memo } from 'react';
+import type { Message } from '@/api/generated';
+import { Markdown } from '@/components/markdown/markdown';
+import { Button } from '@/components/ui/button';
+import { Announcer } from './announcer';
+import { AnswerActions } from './answer-actions';
+import { AnswerFigures } from './answer-figures';
+import { StageLine } from './stage-line';
+import { isRetryable, outcomeSentence } from './stages';
+import { isActive } from './thread';
+import { useGeneration } from './use-generation';
+
+interface AnswerProps {
+  message: Message;
+  /** Sends the question again; absent where that makes no sense. */
+  onRetry?: (answer: Message) => void;
+}
+
+/** One answer, from queued to finished. Memoised: a token renders the one answer that it belongs to. */
+export const Answer = memo(function Answer({ message, onRetry }: AnswerProps) {
+  const stream = useGeneration(message);
+  const active = isActive(message);
+  const text = active ? stream.text : message.content;
+  return (
+    <article data-testid="answer" data-status={message.status} aria-label="Answer" aria-busy={active}>
+      {text && <Markdown text={text} streaming={active} />}
+      {active ? <StageLine stream={stream} /> : <Finished message={message} onRetry={onRetry} />}
+      <Announcer text={text} active={active} />
+    </article>
+  );
+});
+
+function Finished({ message, onRetry }: AnswerProps) {
+  const outcome = outcomeSentence(message);
+  return (
+    <>
+      {outcome && (
+        <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1 text-muted-foreground text-sm">
+          <span data-testid="outcome" className={message.status === 'error' ? 'text-destructive' : undefined}>
+            {outcome}
+          </span>
+          {onRetry && isRetryable(message) && (
+            <Button size="sm" onClick={() => onRetry(message)}>
+              <RotateCcw aria-hidden />
+              Try again
+            </Button>
+          )}
+        </div>
+      )}
+      <div className="mt-2 flex flex-wrap items-center gap-x-4 gap-y-1">
+        {message.content && <AnswerActions message={message} />}
+        <AnswerFigures message={message} />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+import { useNavigate } from '@tanstack/react-router';
+import { useCallback } from 'react';
+import { useTitle } from '@/lib/use-title';
+import { ChatDock } from './chat-dock';
+import { useDraft } from './use-draft';
+import { type Sent, useSend } from './use-send';
+import { Welcome } from './welcome';
+
+/** The empty page: the first message makes the conversation. */
+export function NewChat() {
+  useTitle(null);
+  const navigate = useNavigate();
+  const { draft, setDraft, clearDraft } = useDraft(null);
+  const onSent = useCallback(
+    ({ conversationId, content }: Sent) => {
+      clearDraft(content);
+      void navigate({ to: '/c/$conversationId', params: { conversationId } });
+    },
+    [navigate, clearDraft],
+  );
+  const sending = useSend(null, onSent);
+  const pick = (prompt: string) => {
+    setDraft(prompt);
+    sending.send(prompt);
+  };
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <Welcome
+        onPick={pick}
+        disabled={sending.state.kind === 'sending' || sending.state.kind === 'waiting'}
+      />
+      <ChatDock sending={sending} draft={draft} onDraft={setDraft} answering={null} />
+    </div>
+  );
+}

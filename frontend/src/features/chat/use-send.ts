@@ -1,0 +1,106 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { type Conversation, createConversation, type SendResult, sendMessage } from '@/api/generated';
+import { ApiError, sentenceOf } from '@/api/problem';
+import { randomId } from '@/lib/ids';
+import { refreshConversationList, storeConversation, storeMessages } from './queries';
+
+/** Where a send is. `waiting`: the queue is full, it is sent again at `until` (milliseconds since the epoch). */
+export type SendState =
+  | { kind: 'idle' }
+  | { kind: 'sending' }
+  | { kind: 'waiting'; until: number; detail: string }
+  | { kind: 'failed'; detail: string; retryable: boolean };
+
+interface Attempt {
+  content: string;
+  parentId: string | null;
+  /** The same for every try, so that however often it is sent it is one message. */
+  key: string;
+}
+
+export interface Sent {
+  conversationId: string;
+  content: string;
+}
+
+const IDLE: SendState = { kind: 'idle' };
+const DEFAULT_WAIT_S = 5;
+
+/** Sends messages to a conversation, or to a new one when `conversationId` is null. */
+export function useSend(conversationId: string | null, onSent: (sent: Sent) => void) {
+  const client = useQueryClient();
+  const [state, setState] = useState<SendState>(IDLE);
+  const attempt = useRef<Attempt | null>(null);
+  const created = useRef<Conversation | null>(null);
+
+  const store = useCallback(
+    (id: string, result: SendResult) => {
+      const messages = [result.user_message, result.assistant_message];
+      if (created.current) storeConversation(client, created.current, messages);
+      else storeMessages(client, id, messages);
+      void refreshConversationList(client);
+    },
+    [client],
+  );
+
+  const run = useCallback(async () => {
+    const current = attempt.current;
+    if (!current) return;
+    setState({ kind: 'sending' });
+    try {
+      if (!conversationId) created.current ??= await create();
+      const id = conversationId ?? created.current?.id ?? '';
+      const result = await post(id, current);
+      attempt.current = null;
+      setState(IDLE);
+      store(id, result);
+      onSent({ conversationId: id, content: current.content });
+    } catch (error) {
+      setState(refused(error));
+    }
+  }, [conversationId, onSent, store]);
+
+  const send = useCallback(
+    (content: string, parentId: string | null = null) => {
+      const previous = attempt.current;
+      const same = previous?.content === content && previous.parentId === parentId;
+      attempt.current = same ? previous : { content, parentId, key: randomId() };
+      void run();
+    },
+    [run],
+  );
+
+  const cancel = useCallback(() => setState(IDLE), []);
+
+  useEffect(() => {
+    if (state.kind !== 'waiting') return;
+    const timer = setTimeout(() => void run(), Math.max(0, state.until - Date.now()));
+    return () => clearTimeout(timer);
+  }, [state, run]);
+
+  return { state, send, retry: run, cancel };
+}
+
+async function create(): Promise<Conversation> {
+  const { data } = await createConversation({ body: {}, throwOnError: true });
+  return data;
+}
+
+async function post(conversationId: string, { content, parentId, key }: Attempt): Promise<SendResult> {
+  const { data } = await sendMessage({
+    path: { conversation_id: conversationId },
+    body: { content, parent_id: parentId, idempotency_key: key },
+    throwOnError: true,
+  });
+  return data;
+}
+
+function refused(error: unknown): SendState {
+  const detail = sentenceOf(error);
+  if (!(error instanceof ApiError)) return { kind: 'failed', detail, retryable: true };
+  if (error.status === 429) {
+    return { kind: 'waiting', until: Date.now() + (error.retryAfterS ?? DEFAULT_WAIT_S) * 1000, detail };
+  }
+  return { kind: 'failed', detail, retryable: error.status === 0 || error.status >= 500 };
+}

@@ -1,0 +1,15 @@
+import '@fontsource-variable/inter';
+import '@fontsource-variable/jetbrains-mono';
+import './styles.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { configureClient, createQueryClient } from './api/client';
+import { createApp } from './app/app';
+import { preloadMarkdown } from './components/markdown/markdown';
+import { watchTheme } from './features/theme/theme';
+
+configureClient();
+watchTheme();
+const root = document.getElementById('root');
+if (root) createRoot(root).render(<StrictMode>{createApp(createQueryClient())}</StrictMode>);
+preloadMarkdown();

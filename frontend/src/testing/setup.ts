@@ -1,0 +1,30 @@
+import '@testing-library/jest-dom/vitest';
+import { cleanup } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { configureClient } from '@/api/client';
+import { server } from './server';
+
+// jsdom lays nothing out and has no media queries.
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+window.matchMedia ??= (query) =>
+  ({
+    matches: query.includes('pointer: fine'),
+    media: query,
+    addEventListener() {},
+    removeEventListener() {},
+  }) as never;
+
+beforeAll(() => {
+  server.listen({ onUnhandledFrame: 'error' });
+  configureClient();
+});
+afterEach(() => {
+  cleanup();
+  server.resetHandlers();
+  localStorage.clear();
+});
+afterAll(() => server.close());

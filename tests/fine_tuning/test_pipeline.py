@@ -1,0 +1,336 @@
+"""The whole run as a process: it publishes what is better, and no kind of bad day harms the champion."""
+
+import hashlib
+import json
+import resource
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from codellama_core import registry
+from codellama_core.database import plain_url
+from codellama_core.models import Alias, ModelAlias, ModelVersion, RunState, TrainingRun, VersionState
+from finetuning.config import Settings
+from finetuning.dataset import extract
+from finetuning.ingest import ingest
+from finetuning.llama import LlamaModel
+from finetuning.runs import RUN_LOCK
+from tests.fine_tuning.world import OWN_SOURCE, Cli, World, make_context, settings
+
+PATIENCE_S = 120
+ALIAS_LOCK = 4_711_002
+MakeCli = Callable[[Settings], Cli]
+
+
+def champion(engine: Engine) -> ModelVersion | None:
+    with Session(engine, expire_on_commit=False) as session:
+        return registry.champion(session)
+
+
+def serve_base(engine: Engine, cli: Cli, kind: str = "Q8_0") -> ModelVersion:
+    """Make the base model champion, as the server does at its first start."""
+    path = cli.models_dir / "base" / "demo" / "model.gguf"
+    assert cli("export-base", cli.environment["FINETUNE_BASE"], str(path), "--quantize", kind).returncode == 0
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        file = {"path": path, "sha256": registry.sha256_of(path), "size_bytes": path.stat().st_size}
+        version = registry.register(session, models_dir=cli.models_dir, name="demo", **file)
+        registry.promote(session, version.id)
+        return version
+
+
+def wait_for(what: str, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until ``condition`` holds; fails when the process ends before or it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process.poll() is None, f"ended before {what}: {process.communicate()}"
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S} s"
+        time.sleep(0.02)
+
+
+def kill(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> int:
+    process.send_signal(how)
+    process.communicate(timeout=PATIENCE_S)
+    return process.returncode
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, world: World, run_cli: MakeCli) -> None:
+    cli = run_cli(settings())
+    before = serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    world.feedback(world.answered("Say yes.", "no"), rating=-1, correction="yes")
+    with psycopg.connect(plain_url(cli.environment["DATABASE_URL"]), autocommit=True) as connection:
+        connection.execute("LISTEN model_changed")
+        done = cli("run")
+        assert done.returncode == 0, done.stderr
+        assert next(connection.notifies(timeout=PATIENCE_S)).channel == "model_changed"
+    run, after = world.run(), champion(engine)
+    assert after is not None
+    assert after.id != before.id
+    assert after.parent_id == before.id
+    assert run.state is RunState.PUBLISHED
+    assert run.finished_at is not None
+    assert run.error is None
+    assert list(run.stages)
+    assert set(run.stages) == {"extract", "train", "export", "evaluate", "publish"}
+    assert run.verdict is not None
+    gate = run.verdict["checks"][0]
+    assert gate["candidate"] < gate["champion"]
+    assert run.dataset_fingerprint == run.stages["extract"]["fingerprint"]
+    path = registry.file_of(after, cli.models_dir)
+    assert registry.sha256_of(path) == after.sha256
+    manifest = json.loads((path.parent / "manifest.json").read_text())
+    assert manifest["dataset_fingerprint"] == run.dataset_fingerprint
+    assert manifest["verdict"]["passed"]
+    assert files_below(cli.models_dir / ".staging") == []
+    assert "is served from now on" in done.stdout
+    rolled_back = cli("rollback")
+    assert rolled_back.returncode == 0
+    assert "demo" in rolled_back.stdout
+    now = champion(engine)
+    assert now is not None
+    assert now.id == before.id
+
+
+def test_killed_in_every_stage_the_champion_stays_and_the_run_completes(
+    engine: Engine, world: World, run_cli: MakeCli
+) -> None:
+    cli = run_cli(settings())
+    before = serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    with psycopg.connect(plain_url(cli.environment["DATABASE_URL"])) as blocker:
+        blocker.execute("LOCK TABLE training_rows IN SHARE MODE")
+        process = cli.start("run")
+        wait_for("extract", lambda: world.run().stage == "extract" and snapshot_of(cli, world).exists(), process)
+        assert kill(process) == -signal.SIGKILL
+    for stage in ("train", "export", "evaluate"):
+        process = cli.start("run")
+        wait_for(stage, lambda wanted=stage: reached(world.run(), wanted), process)
+        assert kill(process) == -signal.SIGKILL
+        current = champion(engine)
+        assert current is not None
+        assert current.id == before.id
+    with psycopg.connect(plain_url(cli.environment["DATABASE_URL"])) as blocker:
+        blocker.execute("SELECT pg_advisory_xact_lock(%s)", (ALIAS_LOCK,))
+        process = cli.start("run")
+        wait_for("publish", lambda: waits_for_the_alias(blocker), process)
+        assert kill(process) == -signal.SIGKILL
+    current = champion(engine)
+    assert current is not None
+    assert current.id == before.id
+    done = cli("run")
+    assert done.returncode == 0, done.stderr
+    current = champion(engine)
+    assert current is not None
+    assert current.run_id == world.run().id
+    with Session(engine) as session:
+        assert len(session.scalars(select(TrainingRun)).all()) == 1
+    with LlamaModel(registry.file_of(current, cli.models_dir), threads=1, context=64) as model:
+        assert model.ends(model.special.eos)
+
+
+def snapshot_of(cli: Cli, world: World) -> Path:
+    return cli.models_dir / "runs" / str(world.run().id) / "rows.parquet"
+
+
+def reached(run: TrainingRun, stage: str) -> bool:
+    """In ``stage``, and in training past its first step."""
+    return run.stage == stage and (stage != "train" or run.progress.get("step", 0) >= 1)
+
+
+def waits_for_the_alias(connection: psycopg.Connection[Any]) -> bool:
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+    row = connection.execute(query, (ALIAS_LOCK,)).fetchone()
+    return bool(row and row[0])
+
+
+def test_sigterm_in_training_keeps_every_step_and_the_next_run_goes_on(
+    engine: Engine, world: World, run_cli: MakeCli
+) -> None:
+    cli = run_cli(settings(train={"max_steps": 200, "max_epochs": 100}))
+    ingest(engine, OWN_SOURCE)
+    process = cli.start("run")
+    wait_for("a step", lambda: reached(world.run(), "train"), process)
+    assert kill(process, signal.SIGTERM) == 143
+    run = world.run()
+    assert run.state is RunState.RUNNING
+    assert (cli.models_dir / "runs" / str(run.id) / "checkpoint.pt").exists()
+    steps = run.progress["step"]
+    process = cli.start("run")
+    wait_for("more steps", lambda: world.run().progress.get("step", 0) > steps, process)
+    assert kill(process, signal.SIGTERM) == 143
+    assert world.run().id == run.id
+
+
+def limit_files(size: int) -> Callable[[], None]:
+    """No file of the process may grow beyond ``size`` bytes: what a full disk is like, from the kernel itself."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("stage", ["export", "publish"])
+def test_a_full_disk_leaves_the_champion_and_the_next_try_completes(
+    engine: Engine, world: World, run_cli: MakeCli, stage: str
+) -> None:
+    cli = run_cli(settings())
+    before = serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    for earlier in ("extract", "train", "export", "evaluate")[: 2 if stage == "export" else 4]:
+        assert cli(earlier).returncode == 0
+    full = cli("run", preexec_fn=limit_files(1_000_000 if stage == "export" else 100))
+    assert full.returncode == 1, full.stderr
+    assert "may be tried again" in full.stderr
+    current = champion(engine)
+    assert current is not None
+    assert current.id == before.id
+    assert world.run().state is RunState.FAILED
+    assert world.run().error
+    assert not [name for name in files_below(cli.models_dir) if name.endswith(".tmp")]
+    assert not (cli.models_dir / "versions").exists()
+    done = cli("run")
+    assert done.returncode == 0, done.stderr
+    assert world.run().state is RunState.PUBLISHED
+    with Session(engine) as session:
+        assert len(session.scalars(select(TrainingRun)).all()) == 1
+
+
+def test_a_refused_candidate_is_kept_with_its_report_and_is_not_served(
+    engine: Engine, world: World, run_cli: MakeCli
+) -> None:
+    cli = run_cli(settings(train={"learning_rate": 0.5, "max_steps": 2, "eval_every": 1, "dev_tokens": 1}))
+    before = serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    for stage in ("extract", "train"):
+        assert cli(stage).returncode == 0
+    adapter = cli.models_dir / "runs" / str(world.run().id) / "adapter" / "adapter_model.safetensors"
+    scramble(adapter)
+    done = cli("run")
+    assert done.returncode == 3
+    assert "gate NLL" in done.stderr
+    assert "NO" in done.stderr
+    current, run = champion(engine), world.run()
+    assert current is not None
+    assert current.id == before.id
+    assert run.state is RunState.REJECTED
+    assert run.verdict is not None
+    assert run.verdict["passed"] is False
+    with Session(engine) as session:
+        version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
+        assert version.state is VersionState.REJECTED
+        assert registry.file_of(version, cli.models_dir).exists()
+        assert session.scalar(select(ModelAlias).where(ModelAlias.alias == Alias.PREVIOUS)) is None
+
+
+def scramble(adapter: Path) -> None:
+    """Fill an adapter with large noise: what training on wrong labels at worst makes of it."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    random = np.random.default_rng(0)
+    tensors = {name: random.normal(0, 0.2, t.shape).astype(np.float32) for name, t in load_file(adapter).items()}
+    save_file(tensors, adapter)
+
+
+def test_a_champion_changed_meanwhile_makes_the_comparison_be_made_again(
+    engine: Engine, world: World, run_cli: MakeCli
+) -> None:
+    cli = run_cli(settings())
+    serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    for stage in ("extract", "train", "export", "evaluate"):
+        assert cli(stage).returncode == 0
+    other = serve_base(engine, cli, "F16")
+    failed = cli("run")
+    assert failed.returncode == 1
+    assert "compares again" in failed.stderr
+    done = cli("run")
+    assert done.returncode == 0, done.stderr
+    current = champion(engine)
+    assert current is not None
+    assert current.parent_id == other.id
+
+
+def test_a_second_run_at_the_same_time_says_so_and_ends(run_cli: MakeCli) -> None:
+    cli = run_cli(settings())
+    with psycopg.connect(plain_url(cli.environment["DATABASE_URL"])) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (RUN_LOCK,))
+        done = cli("run")
+    assert done.returncode == 0
+    assert "Another fine-tuning run" in done.stderr
+
+
+def test_too_little_to_learn_from_is_no_failure(world: World, run_cli: MakeCli) -> None:
+    done = run_cli(settings())("run")
+    assert done.returncode == 0
+    assert "3 more are needed" in done.stdout
+    assert world.run().state is RunState.NOTHING_TO_DO
+
+
+def test_a_source_folder_is_taken_in_before_the_run(world: World, run_cli: MakeCli, tmp_path: Path) -> None:
+    source = tmp_path / "project"
+    source.mkdir()
+    (source / "a.py").write_text("x = 1\n")
+    cli = run_cli(settings())
+    cli.environment["FINETUNE_SOURCE"] = str(source)
+    assert "2 more are needed" in cli("run").stdout or world.run().stages["extract"]["rows"]["train"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("DATABASE_URL", "", 78),
+        ("DATABASE_URL", "mysql://x/y", 78),
+        ("FINETUNE_BASE", "/nowhere", 78),
+        ("FINETUNE_CONFIG", "/nowhere.yaml", 78),
+        ("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", 1),
+    ],
+)
+def test_a_wrong_environment_has_a_sentence_and_a_code(run_cli: MakeCli, name: str, value: str, code: int) -> None:
+    cli = run_cli(settings())
+    cli.environment[name] = value
+    done = cli("run")
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_stages_out_of_order_and_unknown_runs_are_named(run_cli: MakeCli, engine: Engine) -> None:
+    cli = run_cli(settings())
+    assert cli("train").returncode == 64
+    assert cli("train", "--run", str(uuid.uuid4())).returncode == 64
+    assert cli("extract").returncode == 0
+    late = cli("publish")
+    assert late.returncode == 65
+    assert "has not finished" in late.stderr
+    assert cli("rollback").returncode == 1
+
+
+def test_doctor_says_what_a_run_would_find(engine: Engine, run_cli: MakeCli) -> None:
+    ingest(engine, OWN_SOURCE)
+    done = run_cli(settings())("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "document" in done.stdout
+    assert "base model" in done.stdout
+
+
+def test_an_unfinished_run_is_gone_on_with_only_under_the_same_settings(
+    engine: Engine, tmp_path: Path, demo_hf: Path
+) -> None:
+    first = make_context(engine, demo_hf, tmp_path, settings())
+    extract(first)
+    again = make_context(engine, demo_hf, tmp_path, settings())
+    other = make_context(engine, demo_hf, tmp_path, settings(train={"rank": 8}))
+    assert again.run_id == first.run_id != other.run_id
+    assert first.record.read().state is RunState.FAILED
+    assert hashlib.sha256((first.folder / "rows.parquet").read_bytes()).hexdigest()

@@ -1,0 +1,151 @@
+"""Training: rows do not see each other, interrupted runs end like uninterrupted ones, PEFT reads the result."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from sqlalchemy import Engine
+from transformers import LlamaForCausalLM
+
+from codellama_core.models import Split
+from finetuning.adapter import FOLDER
+from finetuning.base_model import BaseModel
+from finetuning.config import TrainSettings
+from finetuning.context import Context
+from finetuning.dataset import extract, read_rows
+from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.ingest import ingest
+from finetuning.learner import Learner, faster_compute
+from finetuning.packing import pack
+from finetuning.progress import Progress
+from finetuning.rows import Row
+from finetuning.runs import RunRecord
+from finetuning.train import Cursor, Trainer, train
+from tests.fine_tuning.world import OWN_SOURCE, make_context, settings
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def context(engine: Engine, tmp_path: Path, demo_hf: Path) -> Context:
+    context = make_context(engine, demo_hf, tmp_path, settings(train={"max_steps": 4, "eval_every": 2}))
+    ingest(engine, OWN_SOURCE)
+    extract(context)
+    return context
+
+
+class StopAfter(Progress):
+    """Progress that is told to stop after a number of reports, as SIGTERM would."""
+
+    def __init__(self, record: RunRecord, reports: int) -> None:
+        super().__init__(record, "train", threading.Event(), quiet=True)
+        self._left = reports
+
+    def report(self, fraction: float, **figures: Any) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.stop.set()
+        super().report(fraction, **figures)
+
+
+def adapter_of(context: Context) -> bytes:
+    return (context.folder / FOLDER / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_rows_in_one_pack_do_not_see_each_other(context: Context, checkpointing: bool) -> None:
+    chosen = TrainSettings(gradient_checkpointing=checkpointing)
+    rows = read_rows(context.folder, Split.TRAIN)[:6]
+    learner = Learner(context.base.folder, chosen, torch.float32)
+    together = pack(rows, 1024)
+    apart = [part for row in rows for part in pack([row], 1024)]
+    assert len(together) < len(apart)
+    learner.model.train()
+    loss = sum(learner.loss(part).item() for part in together)
+    assert loss == pytest.approx(sum(learner.loss(part).item() for part in apart), rel=1e-5)
+
+
+def test_a_pack_learns_what_its_rows_learn(context: Context) -> None:
+    rows = read_rows(context.folder, Split.TRAIN)
+    parts = pack(rows, 512)
+    assert sum(len(part.targets) for part in parts) == sum(len(row.ids) - row.first for row in rows)
+    assert max(part.ids.numel() for part in parts) <= 512
+
+
+def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(context: Context) -> None:
+    unbroken = train(context)
+    expected = adapter_of(context)
+    (context.folder / "checkpoint.pt").unlink()
+    for reports in (3, 5, 4):
+        broken = replace(context, progress=StopAfter(context.record, reports))
+        with pytest.raises(InterruptedRunError):
+            train(broken)
+    resumed = train(context)
+    assert resumed["losses"] == unbroken["losses"]
+    assert resumed["dev_losses"] == unbroken["dev_losses"]
+    assert adapter_of(context) == expected
+
+
+def test_a_finished_training_that_lost_its_adapter_writes_it_again(context: Context) -> None:
+    train(context)
+    expected = adapter_of(context)
+    (context.folder / FOLDER / "adapter_model.safetensors").unlink()
+    report = train(context)
+    assert adapter_of(context) == expected
+    assert report["steps"] == 4
+
+
+def test_the_dev_loss_falls_and_the_best_adapter_is_the_one_written(context: Context) -> None:
+    report = train(context)
+    assert report["dev_loss_after"] < report["dev_loss_before"]
+    dev = pack(read_rows(context.folder, Split.DEV), 256)
+    model = LlamaForCausalLM.from_pretrained(context.base.folder, dtype=torch.float32, local_files_only=True)
+    learner = Learner(context.base.folder, context.settings.train, torch.float32)
+    before = learner.evaluate(dev, lambda: None)
+    tuned = PeftModel.from_pretrained(model, str(context.folder / FOLDER))
+    with torch.no_grad():
+        total = sum(
+            torch.nn.functional.cross_entropy(
+                tuned(input_ids=part.ids, position_ids=part.positions).logits[0, part.predicting],
+                part.targets,
+                reduction="sum",
+            ).item()
+            for part in dev
+        )
+    assert total / sum(len(part.targets) for part in dev) < before
+
+
+def trainer(context: Context, change: Callable[[list[Row]], list[Row]], chosen: TrainSettings) -> Trainer:
+    rows = change(read_rows(context.folder, Split.TRAIN))
+    dev = read_rows(context.folder, Split.DEV)[:5]
+    return Trainer(context.base, chosen, rows, dev, context.folder, Cursor(compute="float32"))
+
+
+def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> None:
+    stuck = context.settings.train.model_copy(update={"learning_rate": 1e-12, "max_steps": 50, "eval_every": 1})
+    learning = trainer(context, lambda rows: rows, stuck)
+    learning.run(context.progress)
+    assert learning.cursor.step <= stuck.patience + 2
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_with_a_sentence(context: Context) -> None:
+    wild = context.settings.train.model_copy(update={"learning_rate": 1e30, "clip": 1e30, "warmup_steps": 0})
+    with pytest.raises(FinetuneError, match=r"not a number.*learning_rate"):
+        trainer(context, lambda rows: rows, wild).run(context.progress)
+
+
+def test_no_training_rows_is_an_error_in_the_data(context: Context) -> None:
+    with pytest.raises(DataError, match="no training rows"):
+        trainer(context, lambda rows: [], context.settings.train)
+
+
+def test_the_way_of_computing_is_chosen_by_timing(demo: BaseModel) -> None:
+    assert faster_compute(demo.shape, 64) in (torch.float32, torch.bfloat16)

@@ -1,0 +1,162 @@
+"""What people did, written to the tables; a stage's context; the command line as a process."""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from codellama_core.models import (
+    ApiInteraction,
+    Author,
+    Conversation,
+    Document,
+    Feedback,
+    Message,
+    MessageStatus,
+    TrainingRun,
+    User,
+)
+from finetuning.config import Environment, Settings
+from finetuning.context import Context
+from finetuning.ingest import SourceFile
+from finetuning.progress import Progress
+from finetuning.runs import open_run
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN_SOURCE = ROOT / "fine-tuning" / "finetuning"
+SMALL: dict[str, Any] = {
+    "extract": {"max_tokens": 256, "min_gate_rows": 3, "gate_share": 0.2, "dev_share": 0.1, "max_train_tokens": 12_000},
+    "train": {
+        "sequence_length": 256,
+        "tokens_per_step": 1024,
+        "learning_rate": 3e-3,
+        "warmup_steps": 1,
+        "max_steps": 8,
+        "eval_every": 4,
+        "dev_tokens": 1000,
+        "compute": "float32",
+    },
+    "export": {"quantization": "Q8_0", "survival_tensors": 2},
+    "evaluate": {
+        "gate_tokens": 3000,
+        "probe_tokens": 1000,
+        "probe_tolerance": 0.2,
+        "infill_rows": 1,
+        "infill_tolerance": 100.0,
+        "ending_rows": 1,
+        "generate_tokens": 8,
+    },
+}
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    """SMALL with some values of some sections replaced."""
+    return Settings.model_validate(
+        {name: {**SMALL.get(name, {}), **sections.get(name, {})} for name in [*SMALL, *sections]}
+    )
+
+
+class World:
+    """Short ways to put rows into a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def user(self, *, consent: bool = True) -> uuid.UUID:
+        """A new user."""
+        name = uuid.uuid4().hex
+        return self._add(User(email=f"{name}@test", name=name, training_consent=consent))
+
+    def conversation(self, user: uuid.UUID) -> uuid.UUID:
+        return self._add(Conversation(user_id=user, title="a chat"))
+
+    def message(
+        self, conversation: uuid.UUID, author: Author, content: str, parent: uuid.UUID | None = None, **values: Any
+    ) -> uuid.UUID:
+        """One turn of a conversation."""
+        values = {"status": MessageStatus.DONE, **values}
+        row = Message(conversation_id=conversation, author=author, content=content, parent_id=parent, **values)
+        return self._add(row)
+
+    def answered(self, question: str, answer: str, user: uuid.UUID | None = None, **values: Any) -> uuid.UUID:
+        """A question and its answer in a conversation of their own; the answer's id."""
+        conversation = self.conversation(user or self.user())
+        asked = self.message(conversation, Author.USER, question)
+        return self.message(conversation, Author.ASSISTANT, answer, asked, **values)
+
+    def feedback(
+        self,
+        message: uuid.UUID,
+        rating: int | None = None,
+        correction: str | None = None,
+        user: uuid.UUID | None = None,
+    ) -> uuid.UUID:
+        row = Feedback(message_id=message, user_id=user or self.user(), rating=rating, correction=correction)
+        return self._add(row)
+
+    def call(self, prompt: dict[str, Any], response: str, *, accepted: bool | None, **values: Any) -> uuid.UUID:
+        """A call of the API."""
+        fixed = {"endpoint": "/v1", "parameters": {}, "prompt_tokens": 1, "completion_tokens": 1, "duration_s": 1.0}
+        values = {"user_id": self.user(), "finish_reason": "stop", **fixed, **values}
+        return self._add(ApiInteraction(prompt=prompt, response=response, accepted=accepted, **values))
+
+    def document(self, path: str, content: str, **values: Any) -> uuid.UUID:
+        """A source file."""
+        sha256 = SourceFile(path, "python", content).sha256
+        values = {"repo": "repo", "language": "python", **values}
+        return self._add(Document(path=path, content=content, sha256=sha256, **values))
+
+    def run(self) -> TrainingRun:
+        """The newest run."""
+        with Session(self.engine) as session:
+            return session.scalars(select(TrainingRun).order_by(TrainingRun.started_at.desc())).first() or TrainingRun()
+
+    def _add(self, row: Any) -> uuid.UUID:
+        with Session(self.engine) as session, session.begin():
+            session.add(row)
+            session.flush()
+            return uuid.UUID(str(row.id))
+
+
+def make_context(engine: Engine, base: Path, models_dir: Path, chosen: Settings) -> Context:
+    """The context of a stage of a new or unfinished run."""
+    record, _ = open_run(engine, base.name, chosen.model_dump(mode="json"), timedelta(hours=1))
+    environment = Environment("", models_dir, base, Path(), None, threads=1)
+    return Context(chosen, environment, engine, record, Progress(record, "test", threading.Event(), quiet=True))
+
+
+class Cli:
+    """``python -m finetuning`` as a process."""
+
+    def __init__(self, database_url: str, folder: Path, base: Path, chosen: Settings) -> None:
+        self.models_dir = folder / "models"
+        config = folder / "settings.yaml"
+        config.write_text(yaml.safe_dump(chosen.model_dump(mode="json")))
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("FINETUNE_")},
+            "DATABASE_URL": database_url,
+            "MODELS_DIR": str(self.models_dir),
+            "FINETUNE_BASE": str(base),
+            "FINETUNE_CONFIG": str(config),
+            "N_THREADS": "1",
+        }
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command and go on."""
+        command = [sys.executable, "-m", "finetuning", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env=self.environment, text=True, **pipes, **options)
+
+    def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(timeout=500)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)

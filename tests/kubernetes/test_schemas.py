@@ -1,0 +1,28 @@
+"""Every object that any overlay applies is valid for the schemas of every supported Kubernetes."""
+
+import json
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+
+from tests.kubernetes.rendered import COMPONENTS, OVERLAYS, RENDERINGS, fine_tune_job, rendering
+
+VERSIONS = [f"1.{minor}.0" for minor in range(30, 38)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_object_is_valid(version: str) -> None:
+    distinct = {json.dumps(item, sort_keys=True) for name in RENDERINGS for item in rendering(name)}
+    for item in [*map(json.loads, distinct), fine_tune_job()]:
+        kubernetes_validate.validate(item, version, strict=True)
+
+
+def test_the_validator_refuses_what_a_schema_does_not_know() -> None:
+    service = next(item for item in rendering("base") if item["kind"] == "Service")
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(service | {"spce": {}}, VERSIONS[0], strict=True)
+
+
+def test_the_overlays_and_components_are_there() -> None:
+    assert {"single-node", "ci"} <= set(OVERLAYS)
+    assert {"storage-class", "hpa-cpu", "nodeport", "ingress", "one-node"} <= set(COMPONENTS)
