@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA := .data
 PORT ?= 8080
+VERSION := 0.1.0
 DEMO_HF := fine-tuning/demo_model
 DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
 PROJECTS := backend/core/pyproject.toml backend/pyproject.toml fine-tuning/pyproject.toml
@@ -27,7 +28,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune model rollback test test-python test-frontend lint openapi demo-model images clean
+.PHONY: help run finetune model rollback test test-python test-frontend lint openapi demo-model images secrets clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,7 +68,11 @@ demo-model: $(BIN)/.train ## Train the bundled demo model again (about an hour o
 
 images: ## Build the container images with docker or podman
 	for part in backend frontend fine-tuning; do \
-		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:latest -f $$part/Dockerfile .; done
+		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) \
+			-f $$part/Dockerfile .; done
+
+secrets: ## Make the cluster's Secret with random passwords: make secrets ADMIN_EMAIL=you@example.com
+	ADMIN_EMAIL="$(ADMIN_EMAIL)" kubernetes/secrets.sh
 
 clean: ## Remove everything that was set up or built; data in .data stays
 	rm -rf $(VENV) frontend/node_modules frontend/dist
@@ -102,7 +107,7 @@ $(BIN)/.node: $(BIN)/python
 	@touch $@
 
 frontend/node_modules/.installed: $(BIN)/.node frontend/package.json frontend/package-lock.json
-	cd frontend && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+	cd frontend && $(NODE) npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/.installed frontend/index.html frontend/vite.config.ts \

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -47,6 +49,7 @@ def serve() -> int:
 def run() -> int:
     """Serve the whole product: start the embedded PostgreSQL unless DATABASE_URL is set, migrate, and serve."""
     os.environ.setdefault("LOG_FORMAT", "text")
+    os.environ.setdefault("DRAIN_S", "3")
     with _database():
         settings = load_settings()
         set_up_logging(settings.log_level, settings.log_format)
@@ -201,7 +204,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, settings: Settings) -> None:
         self.exit_code = 0
-        app = create_app(settings, self._fatal)
+        self._app = app = create_app(settings, self._fatal)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -209,11 +212,18 @@ class _Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=10,
+                timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
                 server_header=False,
                 proxy_headers=False,
             )
         )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not ready any more from the moment of the signal; what runs may finish."""
+        resources = getattr(self._app.state, "resources", None)
+        if resources is not None:
+            resources.begin_draining()
+        super().handle_exit(sig, frame)
 
     def _fatal(self, code: int, message: str) -> None:
         logger.error("%s", message)

@@ -43,10 +43,15 @@ class Settings(BaseSettings):
     queue_max_wait_s: float = Field(120, gt=0)
     max_tokens: int = Field(2048, ge=1)
     max_generation_s: float = Field(600, gt=0)
-    drain_s: float = Field(30, ge=0)
+    drain_s: float | None = Field(None, ge=0)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long running answers may go on after a stop signal: DRAIN_S, or as long as the longest can take."""
+        return self.queue_max_wait_s + self.max_generation_s if self.drain_s is None else self.drain_s
 
     @field_validator("database_url")
     @classmethod

@@ -67,8 +67,7 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
             loading = asyncio.create_task(_serve_model(resources, fatal))
             tasks = [loading, *_background(resources)]
             yield
-            resources.draining = True
-            await resources.generations.drain(settings.drain_s)
+            await resources.generations.drain(resources.begin_draining() - time.monotonic())
             await resources.interactions.drain()
             for task in tasks:
                 task.cancel()

@@ -1,5 +1,6 @@
 """What one process holds: built in the lifespan, reached through ``app.state.resources``."""
 
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -37,4 +38,15 @@ class Resources:
     models: ModelService | None
     local_admin: Principal | None
     started_at: int
-    draining: bool = False
+    drained_by: float | None = None
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process has been asked to stop: it finishes what it has and takes nothing new."""
+        return self.drained_by is not None
+
+    def begin_draining(self) -> float:
+        """Start to drain, if that has not begun; returns when it has to be over (monotonic seconds)."""
+        if self.drained_by is None:
+            self.drained_by = time.monotonic() + self.settings.drain_seconds
+        return self.drained_by

@@ -3,27 +3,34 @@
 import hashlib
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from codellama_core import registry
-from codellama_core.database import plain_url
-from codellama_core.models import Alias, ModelAlias, ModelVersion, RunState, TrainingRun, VersionState
+from codellama_core.database import plain_url, sync_engine
+from codellama_core.models import Alias, ModelAlias, ModelVersion, Replica, RunState, TrainingRun, VersionState
 from finetuning.config import Settings
 from finetuning.dataset import extract
 from finetuning.ingest import ingest
 from finetuning.llama import LlamaModel
-from finetuning.runs import RUN_LOCK
+from finetuning.pipeline import Pipeline
+from finetuning.publish import prune
+from finetuning.runs import RUN_LOCK, STAGES
 from tests.fine_tuning.world import OWN_SOURCE, Cli, World, make_context, settings
 
 PATIENCE_S = 120
@@ -54,6 +61,54 @@ def wait_for(what: str, condition: Callable[[], bool], process: subprocess.Popen
         assert process.poll() is None, f"ended before {what}: {process.communicate()}"
         assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S} s"
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def evaluated(
+    postgres_url: str, new_database: Callable[[], str], demo_hf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A database and a models folder with a served base model and a run that is through all stages but the last."""
+    url, folder = new_database(), tmp_path_factory.mktemp("evaluated")
+    cli, engine = Cli(url, folder, demo_hf, settings()), sync_engine(url)
+    serve_base(engine, cli)
+    ingest(engine, OWN_SOURCE)
+    context = make_context(engine, demo_hf, cli.models_dir, settings())
+    pipeline = Pipeline(engine, context.environment, context.settings, context.record, Event())
+    for stage in STAGES[:-1]:
+        pipeline.stage(stage)
+    engine.dispose()
+    return url, cli.models_dir
+
+
+@pytest.fixture
+def at(evaluated: tuple[str, Path], postgres_url: str, demo_hf: Path, tmp_path: Path) -> Iterator["At"]:
+    """A copy of ``evaluated`` of the test's own."""
+    name = f"copy_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(plain_url(postgres_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(evaluated[0]).database}")
+    url = make_url(evaluated[0]).set(database=name).render_as_string(hide_password=False)
+    shutil.copytree(evaluated[1], tmp_path / "models")
+    engine = sync_engine(url)
+    yield At(engine, World(engine), Cli(url, tmp_path, demo_hf, settings()))
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class At:
+    """A run that is somewhere on its way."""
+
+    engine: Engine
+    world: World
+    cli: Cli
+
+    def go_back_to(self, stage: str) -> Path:
+        """Undo ``stage`` and all after it; the run's folder."""
+        folder = self.cli.models_dir / "runs" / str(self.world.run().id)
+        for later in STAGES[STAGES.index(stage) :]:
+            (folder / f"{later}.json").unlink(missing_ok=True)
+        if stage in ("extract", "train", "export"):
+            shutil.rmtree(self.cli.models_dir / ".staging")
+        return folder
 
 
 def kill(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> int:
@@ -179,56 +234,38 @@ def limit_files(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("stage", ["export", "publish"])
-def test_a_full_disk_leaves_the_champion_and_the_next_try_completes(
-    engine: Engine, world: World, run_cli: MakeCli, stage: str
-) -> None:
-    cli = run_cli(settings())
-    before = serve_base(engine, cli)
-    ingest(engine, OWN_SOURCE)
-    for earlier in ("extract", "train", "export", "evaluate")[: 2 if stage == "export" else 4]:
-        assert cli(earlier).returncode == 0
-    full = cli("run", preexec_fn=limit_files(1_000_000 if stage == "export" else 100))
+@pytest.mark.parametrize(("stage", "largest"), [("export", 1_000_000), ("publish", 100)])
+def test_a_full_disk_leaves_the_champion_and_the_next_try_completes(at: At, stage: str, largest: int) -> None:
+    before = champion(at.engine)
+    at.go_back_to(stage)
+    full = at.cli("run", preexec_fn=limit_files(largest))
     assert full.returncode == 1, full.stderr
     assert "may be tried again" in full.stderr
-    current = champion(engine)
-    assert current is not None
-    assert current.id == before.id
-    assert world.run().state is RunState.FAILED
-    assert world.run().error
-    assert not [name for name in files_below(cli.models_dir) if name.endswith(".tmp")]
-    assert not (cli.models_dir / "versions").exists()
-    done = cli("run")
+    current = champion(at.engine)
+    assert before is not None and current is not None and current.id == before.id
+    assert at.world.run().state is RunState.FAILED and at.world.run().error
+    assert not [name for name in files_below(at.cli.models_dir) if name.endswith(".tmp")]
+    assert not (at.cli.models_dir / "versions").exists()
+    done = at.cli("run")
     assert done.returncode == 0, done.stderr
-    assert world.run().state is RunState.PUBLISHED
-    with Session(engine) as session:
+    assert at.world.run().state is RunState.PUBLISHED
+    with Session(at.engine) as session:
         assert len(session.scalars(select(TrainingRun)).all()) == 1
 
 
-def test_a_refused_candidate_is_kept_with_its_report_and_is_not_served(
-    engine: Engine, world: World, run_cli: MakeCli
-) -> None:
-    cli = run_cli(settings(train={"learning_rate": 0.5, "max_steps": 2, "eval_every": 1, "dev_tokens": 1}))
-    before = serve_base(engine, cli)
-    ingest(engine, OWN_SOURCE)
-    for stage in ("extract", "train"):
-        assert cli(stage).returncode == 0
-    adapter = cli.models_dir / "runs" / str(world.run().id) / "adapter" / "adapter_model.safetensors"
-    scramble(adapter)
-    done = cli("run")
-    assert done.returncode == 3
-    assert "gate NLL" in done.stderr
-    assert "NO" in done.stderr
-    current, run = champion(engine), world.run()
-    assert current is not None
-    assert current.id == before.id
-    assert run.state is RunState.REJECTED
-    assert run.verdict is not None
-    assert run.verdict["passed"] is False
-    with Session(engine) as session:
+def test_a_refused_candidate_is_kept_with_its_report_and_is_not_served(at: At) -> None:
+    before = champion(at.engine)
+    scramble(at.go_back_to("export") / "adapter" / "adapter_model.safetensors")
+    done = at.cli("run")
+    assert done.returncode == 3, done.stderr
+    assert "gate NLL" in done.stderr and "NO" in done.stderr
+    current, run = champion(at.engine), at.world.run()
+    assert before is not None and current is not None and current.id == before.id
+    assert run.state is RunState.REJECTED and run.verdict is not None and run.verdict["passed"] is False
+    with Session(at.engine) as session:
         version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
         assert version.state is VersionState.REJECTED
-        assert registry.file_of(version, cli.models_dir).exists()
+        assert registry.file_of(version, at.cli.models_dir).exists()
         assert session.scalar(select(ModelAlias).where(ModelAlias.alias == Alias.PREVIOUS)) is None
 
 
@@ -242,23 +279,44 @@ def scramble(adapter: Path) -> None:
     save_file(tensors, adapter)
 
 
-def test_a_champion_changed_meanwhile_makes_the_comparison_be_made_again(
-    engine: Engine, world: World, run_cli: MakeCli
-) -> None:
-    cli = run_cli(settings())
-    serve_base(engine, cli)
-    ingest(engine, OWN_SOURCE)
-    for stage in ("extract", "train", "export", "evaluate"):
-        assert cli(stage).returncode == 0
-    other = serve_base(engine, cli, "F16")
-    failed = cli("run")
-    assert failed.returncode == 1
-    assert "compares again" in failed.stderr
-    done = cli("run")
+def test_a_champion_changed_meanwhile_makes_the_comparison_be_made_again(at: At) -> None:
+    other = serve_base(at.engine, at.cli, "F16")
+    failed = at.cli("run")
+    assert failed.returncode == 1 and "compares again" in failed.stderr
+    done = at.cli("run")
     assert done.returncode == 0, done.stderr
-    current = champion(engine)
-    assert current is not None
-    assert current.parent_id == other.id
+    current = champion(at.engine)
+    assert current is not None and current.parent_id == other.id
+
+
+def test_a_damaged_candidate_is_never_published(at: At) -> None:
+    before = champion(at.engine)
+    (model,) = (at.cli.models_dir / ".staging").glob("*/model.gguf")
+    model.write_bytes(model.read_bytes()[:-1000])
+    done = at.cli("run")
+    assert done.returncode == 65 and "SHA-256" in done.stderr
+    current = champion(at.engine)
+    assert before is not None and current is not None and current.id == before.id
+
+
+def test_old_versions_and_old_data_are_deleted_unless_served(at: At) -> None:
+    run, models_dir = at.world.run(), at.cli.models_dir
+    with Session(at.engine) as session, session.begin():
+        for age, name in enumerate(("a day", "two days", "three days")):
+            file = models_dir / "versions" / name / "model.gguf"
+            file.parent.mkdir(parents=True)
+            file.write_bytes(b"")
+            values = {"path": file, "name": name, "sha256": name, "size_bytes": 0, "run_id": run.id}
+            version = registry.register(session, models_dir=models_dir, **values)
+            version.created_at = run.started_at - timedelta(days=age + 1)
+            if name == "three days":
+                session.add(Replica(instance_id=uuid.uuid4(), host="pod", version_id=version.id))
+    (models_dir / "runs" / str(uuid.uuid4())).mkdir()
+    assert at.cli("run").returncode == 0
+    tidy = settings(publish={"keep_versions": 2, "keep_runs": 1})
+    prune(make_context(at.engine, Path(at.cli.environment["FINETUNE_BASE"]), models_dir, tidy))
+    assert {path.name for path in (models_dir / "versions").iterdir()} == {str(run.id), "a day", "three days"}
+    assert list((models_dir / "runs").iterdir()) == []
 
 
 def test_a_second_run_at_the_same_time_says_so_and_ends(run_cli: MakeCli) -> None:

@@ -95,7 +95,7 @@ class Generations:
 
     async def drain(self, seconds: float) -> None:
         """Let what runs finish for that long, then end the rest as interrupted."""
-        if self._tasks:
+        if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks, timeout=seconds)
         for live in list(self._live.values()):
             live.abandon()
