@@ -168,7 +168,7 @@ async def _register(service: ModelService, path: Path) -> None:
     try:
         await service.register(path)
     except ModelLoadError as error:
-        logger.error("MODEL_PATH is left out", extra={"reason": str(error)})
+        logger.error("MODEL_PATH is left out: %s", error)
 
 
 def _background(resources: Resources) -> list[asyncio.Task[None]]:

@@ -49,6 +49,9 @@ def set_up_logging(level: str, style: str) -> None:
         logger.propagate = True
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if style == "text":  # people need not read what it thinks of tokenizers and context lengths
+        logging.getLogger("llama.cpp").setLevel(logging.ERROR)
 
 
 class Metrics:

@@ -87,4 +87,5 @@ def _log() -> None:
     if not sys.stderr.isatty():
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     logging.getLogger("finetuning").setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)

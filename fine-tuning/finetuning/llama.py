@@ -21,7 +21,7 @@ from finetuning.errors import DataError
 logger = logging.getLogger(__name__)
 
 KV_TYPES = {"F16": 1, "F32": 0}
-_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.INFO, 4: logging.DEBUG, 5: logging.DEBUG}
+_LEVELS = {3: logging.DEBUG, 4: logging.INFO}
 
 
 @cache

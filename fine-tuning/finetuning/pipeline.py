@@ -43,7 +43,7 @@ def connect(url: str) -> Engine:
     except (RevisionError, ValueError) as error:
         raise ConfigError(str(error)) from error
     except OperationalError as error:
-        raise FinetuneError(f"The database does not answer: {error.orig}") from error
+        raise FinetuneError(f"The database does not answer: {' '.join(str(error.orig).split())}.") from error
     return engine
 
 

@@ -95,7 +95,7 @@ test('a stopped answer stays stopped after a reload', async ({ page }) => {
 test('two viewers see the same answer grow', async ({ page, context }) => {
   const second = await context.newPage();
   await inTheMiddle(page, async () => {
-    await second.goto(page.url());
+    await second.goto(page.url(), { waitUntil: 'commit' });
     await expect(lastAnswer(second)).toBeVisible();
     const grew = (await stepsOf(second, 3)).size >= 3;
     return grew && (await stop(page));

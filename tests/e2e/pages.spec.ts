@@ -33,6 +33,11 @@ test('an answer can be copied, rated and corrected, and that is kept', async ({ 
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   expect(copied.length).toBeGreaterThan(0);
 
+  await page.getByRole('button', { name: 'Copy code' }).first().click();
+  const code = await page.evaluate(() => navigator.clipboard.readText());
+  expect(code).not.toContain('```');
+  expect(copied).toContain(code.trim());
+
   await page.getByRole('button', { name: 'Good answer' }).click();
   await page.getByRole('button', { name: 'Correct', exact: true }).click();
   const editor = page.getByRole('textbox', { name: 'Corrected answer' });

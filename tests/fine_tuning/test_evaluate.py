@@ -69,7 +69,7 @@ def test_a_candidate_that_is_the_champion_is_refused(context: Context) -> None:
 def test_a_candidate_better_than_the_champion_passes(context: Context, tmp_path: Path) -> None:
     write_model(context.base, tmp_path / "poor.gguf", scrambled(context.base, 2.0))
     with Session(context.engine) as session, session.begin():
-        file = {"path": tmp_path / "poor.gguf", "name": "poor", "sha256": "0" * 64, "size_bytes": 1}
+        file: dict[str, Any] = {"path": tmp_path / "poor.gguf", "name": "poor", "sha256": "0" * 64, "size_bytes": 1}
         version = registry.register(session, models_dir=tmp_path, **file)
         registry.promote(session, version.id)
         poor = str(version.id)
@@ -103,7 +103,7 @@ def test_a_served_model_of_another_vocabulary_is_refused_before_any_training(
     other = replace(context.base, vocabulary=replace(context.base.vocabulary, pieces=pieces(context.base)))
     make_model(other, tmp_path / "other.gguf", "F16", 1)
     with Session(context.engine) as session, session.begin():
-        file = {"path": tmp_path / "other.gguf", "name": "other", "sha256": "1" * 64, "size_bytes": 1}
+        file: dict[str, Any] = {"path": tmp_path / "other.gguf", "name": "other", "sha256": "1" * 64, "size_bytes": 1}
         registry.promote(session, registry.register(session, models_dir=tmp_path, **file).id)
     with pytest.raises(ConfigError, match="FINETUNE_BASE"):
         require_same_vocabulary(context)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -48,7 +49,7 @@ def serve_base(engine: Engine, cli: Cli, kind: str = "Q8_0") -> ModelVersion:
     path = cli.models_dir / "base" / "demo" / "model.gguf"
     assert cli("export-base", cli.environment["FINETUNE_BASE"], str(path), "--quantize", kind).returncode == 0
     with Session(engine, expire_on_commit=False) as session, session.begin():
-        file = {"path": path, "sha256": registry.sha256_of(path), "size_bytes": path.stat().st_size}
+        file: dict[str, Any] = {"path": path, "sha256": registry.sha256_of(path), "size_bytes": path.stat().st_size}
         version = registry.register(session, models_dir=cli.models_dir, name="demo", **file)
         registry.promote(session, version.id)
         return version
@@ -162,7 +163,7 @@ def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, w
 def test_killed_in_every_stage_the_champion_stays_and_the_run_completes(
     engine: Engine, world: World, run_cli: MakeCli
 ) -> None:
-    cli = run_cli(settings())
+    cli = run_cli(settings(train={"max_steps": 4}))
     before = serve_base(engine, cli)
     ingest(engine, OWN_SOURCE)
     with psycopg.connect(plain_url(cli.environment["DATABASE_URL"])) as blocker:
@@ -172,7 +173,7 @@ def test_killed_in_every_stage_the_champion_stays_and_the_run_completes(
         assert kill(process) == -signal.SIGKILL
     for stage in ("train", "export", "evaluate"):
         process = cli.start("run")
-        wait_for(stage, lambda wanted=stage: reached(world.run(), wanted), process)
+        wait_for(stage, partial(reached, world, stage), process)
         assert kill(process) == -signal.SIGKILL
         current = champion(engine)
         assert current is not None
@@ -200,8 +201,9 @@ def snapshot_of(cli: Cli, world: World) -> Path:
     return cli.models_dir / "runs" / str(world.run().id) / "rows.parquet"
 
 
-def reached(run: TrainingRun, stage: str) -> bool:
-    """In ``stage``, and in training past its first step."""
+def reached(world: World, stage: str) -> bool:
+    """The run is in ``stage``, and in training past its first step."""
+    run = world.run()
     return run.stage == stage and (stage != "train" or run.progress.get("step", 0) >= 1)
 
 
@@ -217,7 +219,7 @@ def test_sigterm_in_training_keeps_every_step_and_the_next_run_goes_on(
     cli = run_cli(settings(train={"max_steps": 200, "max_epochs": 100}))
     ingest(engine, OWN_SOURCE)
     process = cli.start("run")
-    wait_for("a step", lambda: reached(world.run(), "train"), process)
+    wait_for("a step", lambda: reached(world, "train"), process)
     assert kill(process, signal.SIGTERM) == 143
     run = world.run()
     assert run.state is RunState.RUNNING
@@ -242,8 +244,11 @@ def test_a_full_disk_leaves_the_champion_and_the_next_try_completes(at: At, stag
     assert full.returncode == 1, full.stderr
     assert "may be tried again" in full.stderr
     current = champion(at.engine)
-    assert before is not None and current is not None and current.id == before.id
-    assert at.world.run().state is RunState.FAILED and at.world.run().error
+    assert before is not None
+    assert current is not None
+    assert current.id == before.id
+    assert at.world.run().state is RunState.FAILED
+    assert at.world.run().error
     assert not [name for name in files_below(at.cli.models_dir) if name.endswith(".tmp")]
     assert not (at.cli.models_dir / "versions").exists()
     done = at.cli("run")
@@ -258,10 +263,15 @@ def test_a_refused_candidate_is_kept_with_its_report_and_is_not_served(at: At) -
     scramble(at.go_back_to("export") / "adapter" / "adapter_model.safetensors")
     done = at.cli("run")
     assert done.returncode == 3, done.stderr
-    assert "gate NLL" in done.stderr and "NO" in done.stderr
+    assert "gate NLL" in done.stderr
+    assert "NO" in done.stderr
     current, run = champion(at.engine), at.world.run()
-    assert before is not None and current is not None and current.id == before.id
-    assert run.state is RunState.REJECTED and run.verdict is not None and run.verdict["passed"] is False
+    assert before is not None
+    assert current is not None
+    assert current.id == before.id
+    assert run.state is RunState.REJECTED
+    assert run.verdict is not None
+    assert run.verdict["passed"] is False
     with Session(at.engine) as session:
         version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
         assert version.state is VersionState.REJECTED
@@ -282,11 +292,13 @@ def scramble(adapter: Path) -> None:
 def test_a_champion_changed_meanwhile_makes_the_comparison_be_made_again(at: At) -> None:
     other = serve_base(at.engine, at.cli, "F16")
     failed = at.cli("run")
-    assert failed.returncode == 1 and "compares again" in failed.stderr
+    assert failed.returncode == 1
+    assert "compares again" in failed.stderr
     done = at.cli("run")
     assert done.returncode == 0, done.stderr
     current = champion(at.engine)
-    assert current is not None and current.parent_id == other.id
+    assert current is not None
+    assert current.parent_id == other.id
 
 
 def test_a_damaged_candidate_is_never_published(at: At) -> None:
@@ -294,9 +306,12 @@ def test_a_damaged_candidate_is_never_published(at: At) -> None:
     (model,) = (at.cli.models_dir / ".staging").glob("*/model.gguf")
     model.write_bytes(model.read_bytes()[:-1000])
     done = at.cli("run")
-    assert done.returncode == 65 and "SHA-256" in done.stderr
+    assert done.returncode == 65
+    assert "SHA-256" in done.stderr
     current = champion(at.engine)
-    assert before is not None and current is not None and current.id == before.id
+    assert before is not None
+    assert current is not None
+    assert current.id == before.id
 
 
 def test_old_versions_and_old_data_are_deleted_unless_served(at: At) -> None:
@@ -306,7 +321,7 @@ def test_old_versions_and_old_data_are_deleted_unless_served(at: At) -> None:
             file = models_dir / "versions" / name / "model.gguf"
             file.parent.mkdir(parents=True)
             file.write_bytes(b"")
-            values = {"path": file, "name": name, "sha256": name, "size_bytes": 0, "run_id": run.id}
+            values: dict[str, Any] = {"path": file, "name": name, "sha256": name, "size_bytes": 0, "run_id": run.id}
             version = registry.register(session, models_dir=models_dir, **values)
             version.created_at = run.started_at - timedelta(days=age + 1)
             if name == "three days":

@@ -39,14 +39,14 @@ SMALL: dict[str, Any] = {
         "tokens_per_step": 1024,
         "learning_rate": 3e-3,
         "warmup_steps": 1,
-        "max_steps": 8,
+        "max_steps": 6,
         "eval_every": 4,
         "dev_tokens": 1000,
         "compute": "float32",
     },
     "export": {"quantization": "Q8_0", "survival_tensors": 2},
     "evaluate": {
-        "gate_tokens": 3000,
+        "gate_tokens": 2500,
         "probe_tokens": 1000,
         "probe_tolerance": 0.2,
         "infill_rows": 1,
@@ -152,8 +152,8 @@ class Cli:
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command and go on."""
         command = [sys.executable, "-m", "finetuning", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, env=self.environment, text=True, **pipes, **options)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.environment, text=True, stdout=pipe, stderr=pipe, **options)
 
     def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""

@@ -124,13 +124,14 @@ class ModelService:
             model = await asyncio.to_thread(self._load, path)
         except ModelLoadError as error:
             if version.id not in self._refused:
-                logger.error("a model version is refused", extra={"version": version.name, "reason": str(error)})
+                logger.error("version %s is refused: %s", version.name, error)
             self._refused[version.id] = f"version {version.name} cannot be loaded ({error})"
             return False
         await self._generator.install(str(uuid7()), ModelIdentity(version.name, version.id), model)
         self._refused.clear()
         self._demo = model.metadata.get("general.name", "").startswith(DEMO_NAME)
-        logger.info("serving a model version", extra={"version": version.name, "model": model.description})
+        kind = " (a demo model, for trying the product out)" if self._demo else ""
+        logger.info("serving %s%s", version.name, kind, extra={"version": version.name, "model": model.description})
         return True
 
     async def _aliases(self) -> tuple[ModelVersion | None, ModelVersion | None]:

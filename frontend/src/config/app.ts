@@ -9,6 +9,9 @@ export const MAX_TITLE_CHARACTERS = 200;
 
 export const CONVERSATIONS_PAGE_SIZE = 50;
 
+/** How often a conversation is asked for while an answer in it is being made, in milliseconds. */
+export const ACTIVE_POLL_MS = 10_000;
+
 /** How often pages about a running training ask again, in milliseconds. */
 export const TRAINING_POLL_MS = 3_000;
 export const IDLE_POLL_MS = 30_000;

@@ -26,6 +26,7 @@ describe('format', () => {
     [7.2, 'about 7 s'],
     [41.7, 'about 40 s'],
     [170, 'about 3 min'],
+    [9000, 'about 2.5 h'],
   ])('an estimate of %s seconds is %s', (seconds, words) => expect(formatEta(seconds)).toBe(words));
 
   it('gives slow rates a decimal and fast ones none', () => {

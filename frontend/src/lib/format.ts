@@ -31,7 +31,8 @@ export function formatEta(seconds: number): string {
   if (seconds < 2) return 'any moment';
   if (seconds < 20) return `about ${Math.round(seconds)} s`;
   if (seconds < 90) return `about ${Math.round(seconds / 5) * 5} s`;
-  return `about ${Math.round(seconds / 60)} min`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
+  return `about ${(seconds / 3600).toFixed(1)} h`;
 }
 
 /** `7.2 tok/s`, `212 tok/s` */

@@ -2,7 +2,7 @@ import { act, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Message } from '@/api/generated';
+import type { Feedback, Message } from '@/api/generated';
 import { FakeEventSource } from '@/testing/fake-event-source';
 import { makeConversation, makeMessage } from '@/testing/fixtures';
 import { renderWithQueries } from '@/testing/render';
@@ -18,28 +18,66 @@ const FINISHED = makeMessage({
   tokens_per_second: 7.2,
 });
 
+/** A server with one message, which ratings change, and the page that shows it. */
 function showInConversation(message: Message) {
-  const conversation = { ...makeConversation(), messages: [message] };
-  server.use(http.get('*/api/conversations/conversation-1', () => HttpResponse.json(conversation)));
-  return renderWithQueries(<Cached conversation={conversation} />);
+  let stored = message;
+  const rated: unknown[] = [];
+  const whole = () => ({ ...makeConversation(), messages: [stored] });
+  server.use(
+    http.get('*/api/conversations/conversation-1', () => HttpResponse.json(whole())),
+    http.put<never, Feedback>('*/api/messages/answer-1/feedback', async ({ request }) => {
+      const feedback = await request.json();
+      rated.push(feedback);
+      stored = { ...stored, feedback };
+      return HttpResponse.json(feedback);
+    }),
+  );
+  const store = (newer: Message) => {
+    stored = newer;
+  };
+  return { store, rated, ...renderWithQueries(<Cached conversation={whole()} />) };
 }
 
 describe('an answer being made', () => {
   beforeEach(() => FakeEventSource.install());
 
   it('goes through its stages in words and ends with its figures', async () => {
-    showInConversation(makeMessage({ status: 'queued' }));
+    const { store } = showInConversation(makeMessage({ status: 'queued' }));
     const source = FakeEventSource.last;
     act(() => source.say('queued', { position: 1, eta_s: 12 }));
     expect(screen.getByTestId('stage')).toHaveTextContent('Queued, 1 ahead, about 12 s');
     act(() => source.say('text', { text: 'Use ', tokens: 1, tokens_per_second: 7 }, 4));
     expect(screen.getByTestId('stage')).toHaveTextContent('Writing, 7.0 tok/s');
+    store(FINISHED);
     act(() => source.say('end', { message: FINISHED }));
     expect(await screen.findByTestId('figures')).toHaveTextContent(
       'demo-model128 tokensfirst token 0.42 stotal 18 s7.2 tok/s',
     );
     expect(screen.queryByTestId('stage')).not.toBeInTheDocument();
     expect(await screen.findByText('sorted')).toBeInTheDocument();
+  });
+
+  it('stays finished when an older state of the conversation arrives late', async () => {
+    const stale = { ...makeConversation(), messages: [makeMessage({ status: 'writing' })] };
+    const fresh = { ...stale, messages: [FINISHED] };
+    const late = Promise.withResolvers<void>();
+    let questions = 0;
+    server.use(
+      http.get('*/api/conversations/conversation-1', async () => {
+        questions += 1;
+        if (questions > 1) return HttpResponse.json(fresh);
+        await late.promise;
+        return HttpResponse.json(stale);
+      }),
+    );
+    const { client } = renderWithQueries(<Cached conversation={stale} />);
+    void client.refetchQueries();
+    await vi.waitFor(() => expect(questions).toBe(1));
+    act(() => FakeEventSource.last.say('end', { message: FINISHED }));
+    late.resolve();
+    await vi.waitFor(() => expect(questions).toBe(2));
+    await vi.waitFor(() => expect(client.isFetching()).toBe(0));
+    expect(screen.getByTestId('answer')).toHaveAttribute('data-status', 'done');
   });
 
   it('closes its stream when it is no longer shown', () => {
@@ -74,15 +112,7 @@ describe('a finished answer', () => {
   });
 
   it('keeps the rating when a correction is added', async () => {
-    const bodies: unknown[] = [];
-    server.use(
-      http.put('*/api/messages/answer-1/feedback', async ({ request }) => {
-        const body = await request.json();
-        bodies.push(body);
-        return HttpResponse.json(body as object);
-      }),
-    );
-    showInConversation(FINISHED);
+    const { rated } = showInConversation(FINISHED);
     await userEvent.click(screen.getByRole('button', { name: 'Good answer' }));
     expect(await screen.findByRole('button', { name: 'Good answer', pressed: true })).toBeInTheDocument();
     await userEvent.click(screen.getByRole('button', { name: 'Correct' }));
@@ -92,16 +122,16 @@ describe('a finished answer', () => {
     await userEvent.type(editor, 'Use list.sort.');
     await userEvent.click(screen.getByRole('button', { name: 'Save correction' }));
     expect(await screen.findByRole('button', { name: 'Corrected' })).toBeInTheDocument();
-    expect(bodies.at(-1)).toMatchObject({ rating: 1, correction: 'Use list.sort.' });
+    expect(rated.at(-1)).toMatchObject({ rating: 1, correction: 'Use list.sort.' });
   });
 
   it('keeps the correction open, with the reason, when it cannot be saved', async () => {
+    showInConversation(FINISHED);
     server.use(
       http.put('*/api/messages/answer-1/feedback', () =>
         HttpResponse.json({ detail: 'The database is away.' }, { status: 503 }),
       ),
     );
-    showInConversation(FINISHED);
     await userEvent.click(screen.getByRole('button', { name: 'Correct' }));
     const editor = await screen.findByRole('textbox', { name: 'Corrected answer' });
     await userEvent.type(editor, ' Or list.sort.');

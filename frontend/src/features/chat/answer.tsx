@@ -18,8 +18,10 @@ interface AnswerProps {
 }
 
 /** One answer, from queued to finished. Memoised: a token renders the one answer that it belongs to. */
-export const Answer = memo(function Answer({ message, onRetry }: AnswerProps) {
-  const stream = useGeneration(message);
+export const Answer = memo(function Answer({ message: stored, onRetry }: AnswerProps) {
+  const stream = useGeneration(stored);
+  // The stored message may lag behind a stream that has ended.
+  const message = (isActive(stored) && stream.message) || stored;
   const active = isActive(message);
   const text = active ? stream.text : message.content;
   return (

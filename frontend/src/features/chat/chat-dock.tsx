@@ -23,7 +23,7 @@ export function ChatDock({ sending, draft, onDraft, answering, handle }: ChatDoc
   const { stop, stopping } = useStop(answering);
   const { state, send, retry, cancel } = sending;
   return (
-    <div className="mx-auto flex w-full max-w-[48rem] flex-col gap-2 px-3 pb-3 sm:px-6 sm:pb-5">
+    <div className="relative mx-auto flex w-full max-w-[48rem] flex-col gap-2 px-3 pb-3 before:pointer-events-none before:absolute before:inset-x-0 before:-top-6 before:h-6 before:bg-linear-to-t before:from-background before:to-transparent sm:px-6 sm:pb-5">
       {!online && (
         <Notice tone="warning">
           You are offline. Your draft is kept; you can send it when you are back.

@@ -58,7 +58,7 @@ export function ThreadView({ thread, onRetry }: ThreadViewProps) {
           label="Go to the end"
           variant="secondary"
           size="icon-lg"
-          className="absolute bottom-3 left-1/2 -translate-x-1/2 rounded-full shadow-card"
+          className="absolute bottom-5 left-1/2 z-10 -translate-x-1/2 rounded-full shadow-card"
           onClick={() => void scrollToBottom()}
         >
           <ArrowDown aria-hidden />

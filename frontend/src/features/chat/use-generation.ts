@@ -11,7 +11,7 @@ export function useGeneration(message: Message): StreamState {
   const client = useQueryClient();
   const [state, dispatch] = useReducer(reduceStream, message, initialStream);
   const { id, conversation_id: conversationId } = message;
-  const active = isActive(message);
+  const active = isActive(message) && state.message === null;
 
   useEffect(() => {
     if (!active) return;

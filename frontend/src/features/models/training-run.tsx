@@ -31,7 +31,7 @@ export function TrainingRun({ run, open }: { run: Run; open: boolean }) {
         <Badge tone={state.tone}>{state.words}</Badge>
         <span className="ml-auto text-muted-foreground text-xs tabular-nums">{durationOf(run)}</span>
       </summary>
-      <div className="flex flex-col gap-3 px-4 pb-4">
+      <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
         {run.state === 'running' && <RunningStage run={run} />}
         {run.error && <p className="text-destructive text-sm">{run.error}</p>}
         {verdict && <VerdictTable verdict={verdict} />}
