@@ -107,7 +107,7 @@ $(BIN)/.node: $(BIN)/python
 	@touch $@
 
 frontend/node_modules/.installed: $(BIN)/.node frontend/package.json frontend/package-lock.json
-	cd frontend && $(NODE) npm install --no-save --no-audit --no-fund --loglevel=error
+	cd frontend && $(NODE) npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/.installed frontend/index.html frontend/vite.config.ts \

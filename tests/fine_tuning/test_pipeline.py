@@ -34,7 +34,7 @@ from finetuning.publish import prune
 from finetuning.runs import RUN_LOCK, STAGES
 from tests.fine_tuning.world import OWN_SOURCE, Cli, World, make_context, settings
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 ALIAS_LOCK = 4_711_002
 MakeCli = Callable[[Settings], Cli]
 
