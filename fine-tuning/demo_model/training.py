@@ -24,11 +24,11 @@ EVALUATION_SAMPLES = 120
 class Settings:
     """What a run depends on, besides the corpus."""
 
-    steps: int = 960
+    steps: int = 1500
     batch_tokens: int = 8192
     row_length: int = 1024
     warmup_steps: int = 60
-    decay_steps: int = 256
+    decay_steps: int = 500
     matrix_lr: float = 5e-3
     other_lr: float = 3e-3
     weight_decay: float = 0.05
