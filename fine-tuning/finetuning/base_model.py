@@ -1,5 +1,6 @@
 """A Llama model in a Hugging Face folder: its shape, vocabulary, chat template and weights, without torch."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from finetuning.files import read_json
 from finetuning.vocabulary import Vocabulary
 from finetuning.weights import Weights
 
+IDENTITY_BYTES = 1_048_576
 LINEARS = (
     "self_attn.q_proj",
     "self_attn.k_proj",
@@ -88,6 +90,23 @@ class BaseModel:
         return cls(
             folder, name or folder.resolve().name.replace("_", "-"), shape, vocabulary, _template(folder), weights
         )
+
+
+def identity(folder: Path) -> str:
+    """A name for exactly these weights: the folder's name and 12 hex digits of a hash.
+
+    The hash is over names, sizes, beginnings and ends of the files, so that it is quick for 13 GB too.
+    """
+    digest = hashlib.sha256()
+    for file in sorted([folder / "config.json", folder / "tokenizer.model", *folder.glob("*.safetensors")]):
+        if file.is_file():
+            size = file.stat().st_size
+            digest.update(f"{file.name}:{size}:".encode())
+            with file.open("rb") as handle:
+                digest.update(handle.read(IDENTITY_BYTES))
+                handle.seek(max(0, size - IDENTITY_BYTES))
+                digest.update(handle.read())
+    return f"{folder.resolve().name.replace('_', '-')}@{digest.hexdigest()[:12]}"
 
 
 def _shape(folder: Path) -> Shape:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from codellama_core.database import RevisionError, check_revision, sync_engine
 from codellama_core.models import RunState
+from finetuning.base_model import identity
 from finetuning.config import Environment, Settings
 from finetuning.context import Context
 from finetuning.errors import ConfigError, DataError, FinetuneError, GateRefusedError, InterruptedRunError
@@ -50,7 +51,7 @@ def connect(url: str) -> Engine:
 def open_or_resume(engine: Engine, environment: Environment, settings: Settings) -> RunRecord:
     """The unfinished run of these settings and this base, or a new one."""
     within = timedelta(hours=settings.publish.resume_within_hours)
-    record, resumed = open_run(engine, environment.base.name, settings.model_dump(mode="json"), within)
+    record, resumed = open_run(engine, identity(environment.base), settings.model_dump(mode="json"), within)
     logger.info("%s run %s", "going on with" if resumed else "new", record.id)
     return record
 

@@ -24,6 +24,7 @@ from codellama_core.models import (
     TrainingRun,
     User,
 )
+from finetuning.base_model import identity
 from finetuning.config import Environment, Settings
 from finetuning.context import Context
 from finetuning.ingest import SourceFile
@@ -128,7 +129,7 @@ class World:
 
 def make_context(engine: Engine, base: Path, models_dir: Path, chosen: Settings) -> Context:
     """The context of a stage of a new or unfinished run."""
-    record, _ = open_run(engine, base.name, chosen.model_dump(mode="json"), timedelta(hours=1))
+    record, _ = open_run(engine, identity(base), chosen.model_dump(mode="json"), timedelta(hours=1))
     environment = Environment("", models_dir, base, Path(), None, threads=1)
     return Context(chosen, environment, engine, record, Progress(record, "test", threading.Event(), quiet=True))
 
