@@ -41,7 +41,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """A prompt as token ids, with BOS where the model wants it, and the limits of its answer."""
+    """A prompt as token ids, with BOS where the model wants it, and the limits of its answer.
+
+    ``grammar`` is GBNF with a rule ``root``. ``logprobs`` asks for the log probability of each token and of so many
+    alternatives. ``adapter`` names a LoRA adapter of the model. Cached prefixes are shared within a ``scope``; the first
+    ``public_tokens`` of the prompt, the system prompt's, may be shared with anybody.
+    """
 
     id: str
     tokens: tuple[int, ...]
@@ -50,11 +55,20 @@ class GenerateRequest:
     stop_tokens: frozenset[int] = frozenset()
     priority: Priority = Priority.CHAT
     fairness_key: str = ""
+    grammar: str | None = None
+    logprobs: int | None = None
+    adapter: str | None = None
+    scope: str = ""
+    public_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds measured by the engine for one request, and token counts (``cached`` is part of ``prompt``)."""
+    """Seconds measured by the engine for one request, and token counts.
+
+    ``cached_tokens`` are part of ``prompt_tokens``. Of ``drafted_tokens`` guessed by speculation ``accepted_tokens``
+    were right, and are part of ``completion_tokens``.
+    """
 
     prompt_tokens: int
     cached_tokens: int
@@ -62,6 +76,8 @@ class Timings:
     queued_s: float
     prefill_s: float
     decode_s: float
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +98,15 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sampled token. A token in ``stop_tokens`` is not emitted: it finishes the request."""
+    """One sampled token. A token in ``stop_tokens`` is not emitted: it finishes the request.
+
+    ``logprob`` and ``top``, the most likely tokens with theirs, are natural logarithms before sampling filters; they
+    are there when the request asked for them.
+    """
 
     id: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +158,10 @@ class UnknownModelError(EngineError):
 
 class InvalidRequestError(EngineError):
     """The request can never run: no tokens, ids outside the vocabulary, a bad limit, or an id already in use."""
+
+
+class InvalidGrammarError(InvalidRequestError):
+    """The grammar cannot be parsed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

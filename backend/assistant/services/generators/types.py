@@ -1,9 +1,9 @@
 """The one interface between what asks for text (chat, ``/v1``, simple calls) and what makes it."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from assistant.engine.types import FinishReason, Priority, Sampling, Timings
 from codellama_core.prompt import ChatMessage
@@ -42,8 +42,47 @@ Prompt = ChatPrompt | TextPrompt | InfillPrompt | TokenPrompt
 
 
 @dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """The answer is JSON: an object, or what ``schema`` (JSON Schema) describes."""
+
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarFormat:
+    """The answer follows a grammar in GBNF with a rule ``root``."""
+
+    grammar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call; ``parameters`` is a JSON Schema of an object."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """The tools of a request. ``choice``: the model decides (auto), must call one (required), or the one named."""
+
+    tools: tuple[Tool, ...]
+    choice: str = "auto"
+    named: str | None = None
+
+
+Format = JsonFormat | GrammarFormat | ToolUse
+
+
+@dataclass(frozen=True, slots=True)
 class TextRequest:
-    """``max_tokens`` None means as many as the context and the server's limit leave."""
+    """``max_tokens`` None means as many as the context and the server's limit leave.
+
+    ``model`` None is whichever version is served. ``max_prompt_s`` bounds the time until the first token, after which
+    the answer ends empty; ``max_predict_s`` bounds writing, from the first token, once a line is complete.
+    """
 
     id: str
     prompt: Prompt
@@ -52,6 +91,11 @@ class TextRequest:
     stop: tuple[str, ...] = ()
     priority: Priority = Priority.CHAT
     fairness_key: str = ""
+    model: str | None = None
+    format: Format | None = None
+    logprobs: int | None = None
+    max_prompt_s: float | None = None
+    max_predict_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +113,21 @@ class ReadingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token as bytes with its natural log probability, and the most likely ones at its place."""
+
+    piece: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextEvent:
     """More text; ``tokens`` is how many tokens it stands for (stop strings are held back, never sent)."""
 
     text: str
     tokens: int
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
