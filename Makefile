@@ -24,6 +24,7 @@ NODE := PATH="$(abspath $(BIN)):$$PATH"
 
 export MODELS_DIR ?= $(abspath $(DATA)/models)
 export SPOOL_DIR ?= $(abspath $(DATA)/spool)
+export KV_DIR ?= $(abspath $(DATA)/kv)
 export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))

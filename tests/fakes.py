@@ -1,9 +1,11 @@
 """Stand-ins at the seams of the product: a scripted model with a virtual clock."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from assistant.engine.model import Copy, DecodeError, KvOp, Span, Truncate
-from assistant.engine.types import Sampling
+from assistant.engine.model import Copy, DecodeError, Grammar, Saved, Span, Truncate, UnmetGrammarError
+from assistant.engine.types import InvalidGrammarError, ModelLoadError, Sampling
 
 NextToken = Callable[[Sequence[int]], int]
 FIRST_BYTE = 16
@@ -44,6 +46,25 @@ class FakeVocabulary:
     def is_eog(self, token: int) -> bool:
         return token in self.eog
 
+    def parse_grammar(self, text: str) -> "FakeGrammar":
+        """The grammar of a scripted model is the text that it allows."""
+        if not text:
+            raise InvalidGrammarError("an empty grammar")
+        return FakeGrammar(text)
+
+
+class FakeGrammar:
+    """Allows the bytes of one text, then the end."""
+
+    open_grammars = 0
+
+    def __init__(self, text: str) -> None:
+        self.allowed = [FIRST_BYTE + byte for byte in text.encode()] + [2]
+        FakeGrammar.open_grammars += 1
+
+    def close(self) -> None:
+        FakeGrammar.open_grammars -= 1
+
 
 def mixed(tokens: Sequence[int]) -> int:
     """A next token that depends on every token before it and on its place."""
@@ -51,6 +72,12 @@ def mixed(tokens: Sequence[int]) -> int:
     for token in tokens:
         value = (value * 31 + token + 1) % 1_000_003
     return FIRST_BYTE + value % 256
+
+
+def copying(tokens: Sequence[int]) -> int:
+    """A next token that depends on every token before it, and mostly repeats the one four places back."""
+    value = mixed(tokens)
+    return tokens[-4] if len(tokens) >= 4 and value % 4 else value
 
 
 def answering(text: str, prompt_length: int) -> NextToken:
@@ -65,29 +92,38 @@ def answering(text: str, prompt_length: int) -> NextToken:
 
 
 class FakeSampler:
-    """Takes the scripted token of a row."""
+    """Takes the scripted token of a row, or what the grammar says must come."""
 
-    def __init__(self, model: "FakeModel") -> None:
+    def __init__(self, model: "FakeModel", grammar: Grammar | None = None) -> None:
         self._model = model
+        self._grammar = grammar
         model.open_samplers += 1
 
     def sample(self, row: int) -> int:
-        return self._model.outputs[row]
+        token = self._model.outputs[row]
+        if isinstance(self._grammar, FakeGrammar):
+            if not self._grammar.allowed:
+                raise UnmetGrammarError("nothing is allowed any more")
+            return self._grammar.allowed.pop(0)
+        return token
 
     def close(self) -> None:
         self._model.open_samplers -= 1
+        if self._grammar is not None:
+            self._grammar.close()
 
 
 class FakeModel:
     """A model whose cells hold tokens and whose logits are a function of all tokens of the sequence.
 
     It checks what llama.cpp would silently get wrong: positions without a gap, sharing into empty sequences only,
-    logits asked for before they are sampled. ``errors`` are raised by the next decodes, one each; each decode
-    advances ``clock`` by ``row_s`` a row.
+    logits asked for before they are sampled. ``errors`` are raised by the next decodes, one each; a decode with a token
+    of ``poison`` always fails; each decode advances ``clock`` by ``row_s`` a row. Tokens depend on the adapter in use.
     """
 
     description = "scripted"
     chat_template: str | None = None
+    size_bytes = 1_000_000
 
     def __init__(
         self,
@@ -99,6 +135,7 @@ class FakeModel:
         next_token: NextToken = mixed,
         clock: VirtualClock | None = None,
         row_s: float = 0.01,
+        n_drafts_max: int = 8,
     ) -> None:
         self.vocabulary = FakeVocabulary()
         self.n_ctx = n_ctx
@@ -113,6 +150,12 @@ class FakeModel:
         self.outputs: dict[int, int] = {}
         self.steps: list[list[Span]] = []
         self.errors: list[Exception] = []
+        self.poison: set[int] = set()
+        self.n_drafts_max = n_drafts_max
+        self.adapters: set[str] = set()
+        self.adapter: str | None = None
+        self.saves = 0
+        self.restores = 0
         self.refusals = 0
         self.open_samplers = 0
         self.closed = False
@@ -126,7 +169,7 @@ class FakeModel:
     def tokens(self, seq_id: int) -> list[int]:
         return [token for _, token in self.held.get(seq_id, [])]
 
-    def apply(self, op: KvOp) -> None:
+    def apply(self, op: Truncate | Copy) -> None:
         match op:
             case Truncate(seq_id, length):
                 self.held[seq_id] = self.held.get(seq_id, [])[:length]
@@ -141,6 +184,8 @@ class FakeModel:
             raise AssertionError(f"a bad batch of {rows} rows")
         if self.errors:
             raise self.errors.pop(0)
+        if any(token in self.poison for span in spans for token in span.tokens):
+            raise DecodeError("poison")
         if self.refusals or self.cells_used + rows > self.n_ctx:
             self.refusals = max(self.refusals - 1, 0)
             return False
@@ -160,11 +205,47 @@ class FakeModel:
                 self._cell += 1
                 held.append((self._cell, token))
             row += len(span.tokens)
-            if span.logits:
-                self.outputs[row - 1] = self.next_token(self.tokens(span.seq_id))
+            for back in range(span.outputs):
+                self.outputs[row - 1 - back] = self._next(self.tokens(span.seq_id)[: len(held) - back])
 
-    def new_sampler(self, sampling: Sampling, history: Sequence[int]) -> FakeSampler:
-        return FakeSampler(self)
+    def _next(self, tokens: Sequence[int]) -> int:
+        return self.next_token(tokens if self.adapter is None else [len(self.adapter), *tokens])
+
+    def save(self, seq_id: int) -> Saved:
+        self.saves += 1
+        return json.dumps(self.tokens(seq_id)).encode()
+
+    def restore(self, seq_id: int, saved: Saved) -> bool:
+        if self.held.get(seq_id):
+            raise AssertionError(f"restoring over {self.tokens(seq_id)}")
+        tokens = json.loads(bytes(saved))
+        if self.cells_used + len(tokens) > self.n_ctx:
+            return False
+        self.restores += 1
+        self.held[seq_id] = []
+        for token in tokens:
+            self._cell += 1
+            self.held[seq_id].append((self._cell, token))
+        return True
+
+    def add_adapter(self, name: str, path: Path) -> None:
+        if not path.is_file():
+            raise ModelLoadError(f"{path} cannot be used")
+        self.adapters.add(name)
+
+    def remove_adapter(self, name: str) -> None:
+        self.adapters.remove(name)
+
+    def use_adapter(self, name: str | None) -> None:
+        if name is not None and name not in self.adapters:
+            raise AssertionError(f"no adapter {name}")
+        self.adapter = name
+
+    def new_sampler(self, sampling: Sampling, history: Sequence[int], grammar: Grammar | None = None) -> FakeSampler:
+        return FakeSampler(self, grammar)
+
+    def logprobs(self, row: int, token: int, top: int) -> tuple[float, tuple[tuple[int, float], ...]]:
+        return -0.5, tuple((self.outputs[row] + place, -0.5 - place) for place in range(top))
 
     def close(self) -> None:
         if self.open_samplers:

@@ -50,6 +50,7 @@ class Backend:
             "DATABASE_URL": database_url,
             "MODELS_DIR": str(folder / "models"),
             "SPOOL_DIR": str(folder / "spool"),
+            "KV_DIR": str(folder / f"kv-{self.port}"),
             "HOST": "127.0.0.1",
             "AUTH_MODE": "local",
             "N_THREADS": "1",

@@ -7,7 +7,7 @@ from assistant.engine.engine import Engine
 from assistant.engine.lane import EngineOptions
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import Finished, FinishReason, GenerateRequest, Priority, Token, TokenEvent
-from tests.fakes import FakeModel, VirtualClock, mixed
+from tests.fakes import FakeModel, NextToken, VirtualClock, mixed
 
 LINEAR = {rows: 0.01 * rows for rows in (1, 2, 4, 8, 16, 32)}
 
@@ -45,15 +45,21 @@ def request(
     priority: Priority = Priority.CHAT,
     key: str = "",
     stop: frozenset[int] = frozenset(),
+    adapter: str | None = None,
+    scope: str = "",
+    public: int = 0,
 ) -> GenerateRequest:
-    return GenerateRequest(name, tuple(tokens), max_tokens, stop_tokens=stop, priority=priority, fairness_key=key)
+    return GenerateRequest(
+        name, tuple(tokens), max_tokens, stop_tokens=stop, priority=priority, fairness_key=key, adapter=adapter,
+        scope=scope, public_tokens=public,
+    )  # fmt: skip
 
 
-def alone(tokens: Sequence[int], max_tokens: int, limit: int) -> list[int]:
+def alone(tokens: Sequence[int], max_tokens: int, limit: int, next_token: NextToken = mixed) -> list[int]:
     """What the scripted model writes when nobody else is there."""
     written: list[int] = []
     while len(written) < max_tokens and len(tokens) + len(written) < limit:
-        written.append(mixed([*tokens, *written]))
+        written.append(next_token([*tokens, *written]))
     return written
 
 

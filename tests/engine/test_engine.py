@@ -1,8 +1,12 @@
 import threading
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from assistant.engine.engine import MOST_FAILURES, Engine
+from assistant.engine.kv_store import MIB, KvStoreOptions
 from assistant.engine.lane import EngineOptions
 from assistant.engine.model import DecodeError
 from assistant.engine.step_curve import StepCurve
@@ -10,7 +14,10 @@ from assistant.engine.types import (
     EngineError,
     EngineStoppedError,
     FinishReason,
+    GenerateRequest,
+    InvalidGrammarError,
     InvalidRequestError,
+    ModelLoadError,
     Prefill,
     Priority,
     PromptTooLongError,
@@ -21,9 +28,11 @@ from assistant.engine.types import (
     UnknownModelError,
 )
 from tests.engine.support import LINEAR, FakeModel, Receiver, alone, drain, fake_engine, request
-from tests.fakes import answering
+from tests.fakes import FakeGrammar, answering, copying, mixed
+from tests.servers import eventually
 
 PROMPT = list(range(20, 40))
+FLAT = StepCurve({1: 0.1, 2: 0.1, 4: 0.1, 8: 0.1, 16: 0.1, 32: 0.1}, 32, 0.1)
 
 
 def fill_queue(engine: Engine) -> tuple[int, QueueFullError]:
@@ -34,6 +43,16 @@ def fill_queue(engine: Engine) -> tuple[int, QueueFullError]:
         except QueueFullError as refusal:
             return n, refusal
     raise AssertionError("the queue has no bound")
+
+
+def finish(engine: Engine, asked: GenerateRequest) -> Receiver:
+    """Run one request to its end, waiting for saved prefixes to be read where need be."""
+    receiver = Receiver()
+    engine.submit(asked, receiver)
+    while not receiver.finished:
+        if not engine.step():
+            time.sleep(0.001)
+    return receiver
 
 
 def test_requests_side_by_side_get_what_each_would_get_alone() -> None:
@@ -266,6 +285,191 @@ def test_a_failed_step_ends_its_requests_and_the_engine_goes_on() -> None:
         engine.submit(request("later", PROMPT, 3), later)
         drain(engine)
         assert later.tokens == alone(PROMPT, 3, 64)
+
+
+def test_a_failed_step_is_tried_again_one_by_one_and_only_the_guilty_request_fails() -> None:
+    model = FakeModel(n_ctx=256)
+    model.poison = {99}
+    with fake_engine(model) as engine:
+        receivers = {name: Receiver() for name in ("good", "bad", "other")}
+        for name, tokens in (("good", [20, 21]), ("bad", [22, 99]), ("other", [23])):
+            engine.submit(request(name, tokens, 10), receivers[name])
+        drain(engine)
+    assert {name: each.reason for name, each in receivers.items()} == {
+        "good": FinishReason.LENGTH, "bad": FinishReason.ERROR, "other": FinishReason.LENGTH,
+    }  # fmt: skip
+    assert receivers["good"].tokens == alone([20, 21], 10, 256)
+    assert receivers["other"].tokens == alone([23], 10, 256)
+
+
+@pytest.mark.parametrize("code", [2, -3])
+def test_a_decode_that_fails_once_costs_nobody_anything(code: int) -> None:
+    model = FakeModel(n_ctx=256)
+    with fake_engine(model) as engine:
+        first, second = Receiver(), Receiver()
+        engine.submit(request("first", [20], 10), first)
+        engine.submit(request("second", [21], 10), second)
+        engine.step()
+        model.errors = [DecodeError(f"code {code}")]
+        drain(engine)
+    assert first.tokens == alone([20], 10, 256)
+    assert second.tokens == alone([21], 10, 256)
+
+
+def test_guesses_that_are_right_save_steps_and_change_nothing() -> None:
+    steps = {}
+    for speculation in (True, False):
+        model = FakeModel(n_ctx=512, next_token=lambda tokens: tokens[-8], row_s=0.0)
+        engine = Engine(EngineOptions(speculation=speculation), clock=model.clock)
+        engine.add_model("a", model, FLAT)
+        engine.activate("a")
+        receiver = Receiver()
+        engine.submit(request("r", PROMPT, 100), receiver)
+        drain(engine)
+        assert receiver.tokens == alone(PROMPT, 100, 512, lambda tokens: tokens[-8])
+        steps[speculation] = len(model.steps)
+        assert receiver.finished is not None
+        timings, stats = receiver.finished.timings, engine.stats()
+        assert (timings.accepted_tokens > 50) == speculation
+        assert (stats.drafted_tokens, stats.accepted_tokens) == (timings.drafted_tokens, timings.accepted_tokens)
+        assert timings.completion_tokens == 100
+        engine.close()
+    assert steps[True] * 2 < steps[False]
+
+
+def test_wrong_guesses_leave_no_cells_behind() -> None:
+    model = FakeModel(n_ctx=512, next_token=copying, row_s=0.0)
+    engine = Engine(clock=model.clock)
+    engine.add_model("a", model, FLAT)
+    engine.activate("a")
+    receiver = Receiver()
+    engine.submit(request("r", PROMPT, 200), receiver)
+    while not receiver.finished:
+        engine.step()
+        stats = engine.stats()
+        assert model.cells_used == stats.kv_cells_used + stats.kv_cells_cached
+    engine.close()
+    assert receiver.tokens == alone(PROMPT, 200, 512, copying)
+    assert stats.drafted_tokens > stats.accepted_tokens > 0
+
+
+def test_a_grammar_decides_what_is_written_and_one_that_cannot_be_met_ends_the_request() -> None:
+    model = FakeModel(n_ctx=256)
+    with fake_engine(model) as engine:
+        met = Receiver()
+        engine.submit(replace(request("met", PROMPT, 30, stop=model.vocabulary.eog), grammar="yes"), met)
+        unmet = Receiver()
+        engine.submit(replace(request("unmet", PROMPT, 30), grammar="no"), unmet)
+        with pytest.raises(InvalidGrammarError):
+            engine.submit(replace(request("bad", PROMPT), grammar=""), Receiver())
+        drain(engine)
+    assert b"".join(map(model.vocabulary.token_to_bytes, met.tokens)) == b"yes"
+    assert met.reason is FinishReason.STOP
+    assert unmet.reason is FinishReason.ERROR
+    assert unmet.finished is not None
+    assert "allowed" in str(unmet.finished.error)
+    assert FakeGrammar.open_grammars == 0
+
+
+def test_a_refused_or_cancelled_request_lets_go_of_its_grammar() -> None:
+    model = FakeModel(n_ctx=64)
+    with fake_engine(model) as engine:
+        engine.submit(replace(request("r", PROMPT), grammar="x"), Receiver())
+        with pytest.raises(InvalidRequestError):
+            engine.submit(replace(request("r", PROMPT), grammar="x"), Receiver())
+        engine.cancel("r")
+        drain(engine)
+        assert FakeGrammar.open_grammars == 0
+
+
+def test_logprobs_come_with_each_token_when_asked_for() -> None:
+    model = FakeModel(n_ctx=64)
+    with fake_engine(model) as engine:
+        receiver, plain = Receiver(), Receiver()
+        engine.submit(replace(request("r", PROMPT, 2), logprobs=2), receiver)
+        engine.submit(request("plain", PROMPT, 2), plain)
+        drain(engine)
+    tokens = [event for event in receiver.events if isinstance(event, Token)]
+    assert [(event.logprob, event.top[0]) for event in tokens] == [(-0.5, (event.id, -0.5)) for event in tokens]
+    assert all(len(event.top) == 2 for event in tokens)
+    assert all(event.logprob is None for event in plain.events if isinstance(event, Token))
+
+
+def test_requests_with_and_without_an_adapter_take_turns_and_never_share(tmp_path: Path) -> None:
+    file = tmp_path / "adapter.gguf"
+    file.touch()
+    model = FakeModel(n_ctx=512)
+    engine = Engine(clock=model.clock)
+    engine.add_model("a", model, StepCurve(LINEAR, model.n_batch, 0.16))
+    engine.activate("a")
+    engine.start()
+    with pytest.raises(InvalidRequestError):
+        engine.submit(request("early", PROMPT, adapter="tuned"), Receiver())
+    with pytest.raises(ModelLoadError):
+        engine.add_adapter("a", "tuned", tmp_path / "missing.gguf")
+    engine.add_adapter("a", "tuned", file)
+    base, tuned = Receiver(), Receiver()
+    engine.submit(request("base", PROMPT, 40), base)
+    engine.submit(request("tuned", PROMPT, 40, adapter="tuned"), tuned)
+    with pytest.raises(EngineError):
+        engine.remove_adapter("a", "tuned")
+    eventually("both end", lambda: base.finished and tuned.finished)
+    engine.remove_adapter("a", "tuned")
+    assert model.adapters == set()
+    engine.close()
+    assert base.tokens == alone(PROMPT, 40, 512)
+    assert tuned.tokens == alone(PROMPT, 40, 512, lambda tokens: mixed([len("tuned"), *tokens]))
+    assert tuned.finished is not None
+    assert tuned.finished.timings.cached_tokens == 0
+
+
+@pytest.mark.parametrize("ram", [0, MIB])
+def test_a_conversation_that_returns_after_eviction_or_a_restart_is_not_read_again(tmp_path: Path, ram: int) -> None:
+    long, other = list(range(20, 140)), [200] * 150
+    tiers = KvStoreOptions(ram, MIB, tmp_path)
+    for restarted in (False, True):
+        model = FakeModel(n_ctx=200)
+        engine = Engine(EngineOptions(kv_store=tiers), clock=model.clock)
+        engine.add_model("a", model, StepCurve(LINEAR, model.n_batch, 0.16), fingerprint="weights")
+        engine.activate("a")
+        if not restarted:
+            finish(engine, request("first", long, 4))
+            finish(engine, request("other", other, 4))
+        back = finish(engine, request("back", [*long, 99], 4))
+        assert back.tokens == alone([*long, 99], 4, 200)
+        assert back.finished is not None
+        assert back.finished.timings.cached_tokens >= 119
+        assert engine.stats().restored_tokens >= 119
+        assert model.restores == 1
+        engine.close()
+
+
+def test_a_saved_prefix_that_cannot_be_restored_is_read_again(tmp_path: Path) -> None:
+    model = FakeModel(n_ctx=200)
+    engine = Engine(EngineOptions(kv_store=KvStoreOptions(ram_bytes=MIB)), clock=model.clock)
+    engine.add_model("a", model, StepCurve(LINEAR, model.n_batch, 0.16))
+    engine.activate("a")
+    finish(engine, request("first", list(range(20, 140)), 4))
+    finish(engine, request("other", [200] * 150, 4))
+    model.restore = lambda seq_id, saved: False  # type: ignore[method-assign]
+    back = finish(engine, request("back", [*range(20, 140), 99], 4))
+    assert back.tokens == alone([*range(20, 140), 99], 4, 200)
+    assert back.finished is not None
+    assert back.finished.timings.cached_tokens == 0
+    engine.close()
+
+
+def test_an_idle_engine_writes_down_what_it_holds(tmp_path: Path) -> None:
+    model = FakeModel(n_ctx=200)
+    engine = Engine(EngineOptions(kv_store=KvStoreOptions(0, MIB, tmp_path)))
+    engine.add_model("a", model, StepCurve(LINEAR, model.n_batch, 0.16))
+    engine.activate("a")
+    engine.start()
+    receiver = Receiver()
+    engine.submit(request("r", list(range(20, 140)), 4), receiver)
+    eventually("it is written without being evicted", lambda: list(tmp_path.glob("*.kv")))
+    assert engine.stats().kv_cells_cached > 0
+    engine.close()
 
 
 def test_no_room_in_the_model_although_the_ledger_had_some_costs_nobody_anything() -> None:

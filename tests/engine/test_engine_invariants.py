@@ -1,46 +1,80 @@
 """Any traffic whatever: no token lost, doubled or crossed between sequences; cells add up; one end each."""
 
+import tempfile
+import time
+from pathlib import Path
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from assistant.engine.engine import Engine
+from assistant.engine.kv_store import MIB, KvStoreOptions
 from assistant.engine.lane import EngineOptions
 from assistant.engine.model import DecodeError
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import FinishReason, GenerateRequest, Prefill, Priority
 from tests.engine.support import Receiver, alone, request
-from tests.fakes import FakeModel
+from tests.fakes import FakeModel, NextToken, copying, mixed
 
-N_CTX = 40
+N_CTX = 90
 CURVES = (
     {1: 0.01, 2: 0.02, 4: 0.03, 8: 0.09, 16: 0.1, 32: 0.2},
     {1: 0.01, 2: 0.011, 4: 0.012, 8: 0.013, 16: 0.014, 32: 0.015},
 )
 prompts = st.builds(
     lambda prefix, tail: [20] * prefix + tail,
-    st.integers(0, 20),
+    st.sampled_from([0, 3, 20, 66]),
     st.lists(st.integers(20, 23), min_size=1, max_size=18),
 )
+ADAPTER = "tuned"
+TIERS = (KvStoreOptions(), KvStoreOptions(ram_bytes=MIB), KvStoreOptions(ram_bytes=300))
 
 
 class Traffic(RuleBasedStateMachine):
-    """Requests come, are cancelled and fail while models are swapped, in a context that is too small for them."""
+    """Requests come, are cancelled and fail while models are swapped, in a context that is too small for them.
 
-    @initialize(n_seq_max=st.integers(1, 5), max_running=st.sampled_from([None, 1, 3]), curve=st.sampled_from(CURVES))
-    def begin(self, n_seq_max: int, max_running: int | None, curve: dict[int, float]) -> None:
-        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max)]
+    They belong to different people and adapters, share prefixes, are guessed ahead of, evicted and brought back.
+    """
+
+    @initialize(
+        n_seq_max=st.integers(1, 5), max_running=st.sampled_from([None, 1, 3]), curve=st.sampled_from(CURVES),
+        script=st.sampled_from([mixed, copying]), tiers=st.sampled_from(TIERS), on_disk=st.booleans(),
+    )  # fmt: skip
+    def begin(
+        self, n_seq_max: int, max_running: int | None, curve: dict[int, float], script: NextToken,
+        tiers: KvStoreOptions, on_disk: bool,
+    ) -> None:  # fmt: skip
+        self.folder = tempfile.TemporaryDirectory()
+        if on_disk:
+            tiers = KvStoreOptions(tiers.ram_bytes, 2000, Path(self.folder.name))
+        self.script = script
+        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max, next_token=script)]
+        self.models[0].adapters = {ADAPTER}
         self.n_seq_max = n_seq_max
-        options = EngineOptions(max_running=max_running, queue_max=1000, queue_max_wait_s=1e9)
+        options = EngineOptions(max_running=max_running, queue_max=1000, queue_max_wait_s=1e9, kv_store=tiers)
         self.engine = Engine(options, clock=self.models[0].clock)
-        self.engine.add_model("0", self.models[0], StepCurve(curve, 32, step_s=0.1))
+        self.add("0", StepCurve(curve, 32, step_s=0.1))
         self.engine.activate("0")
         self.requests: dict[str, tuple[GenerateRequest, Receiver]] = {}
         self.may_fail: set[str] = set()
 
-    @rule(tokens=prompts, max_tokens=st.integers(0, 30), priority=st.sampled_from(Priority), key=st.sampled_from("abc"))
-    def submit(self, tokens: list[int], max_tokens: int, priority: Priority, key: str) -> None:
-        asked = request(f"r{len(self.requests)}", tokens, max_tokens, priority=priority, key=key)
+    def add(self, key: str, curve: StepCurve | None = None) -> None:
+        self.engine.add_model(key, self.models[-1], curve, fingerprint="the same weights")
+        for lane in self.engine._lanes.values():
+            lane.adapters.add(ADAPTER)
+
+    @rule(
+        tokens=prompts, max_tokens=st.integers(0, 30), priority=st.sampled_from(Priority), key=st.sampled_from("abc"),
+        adapter=st.sampled_from([None, None, ADAPTER]), public=st.integers(0, 30),
+    )  # fmt: skip
+    def submit(
+        self, tokens: list[int], max_tokens: int, priority: Priority, key: str, adapter: str | None, public: int
+    ) -> None:
+        asked = request(
+            f"r{len(self.requests)}", tokens, max_tokens, priority=priority, key=key, adapter=adapter, scope=key,
+            public=min(public, len(tokens)),
+        )  # fmt: skip
         receiver = Receiver()
         self.engine.submit(asked, receiver)
         self.requests[asked.id] = (asked, receiver)
@@ -84,9 +118,11 @@ class Traffic(RuleBasedStateMachine):
         if len(self.models) > 2:
             return
         key = str(len(self.models))
-        self.models.append(FakeModel(n_ctx=N_CTX, n_seq_max=self.n_seq_max, clock=self.models[0].clock))
+        clock = self.models[0].clock
+        self.models.append(FakeModel(n_ctx=N_CTX, n_seq_max=self.n_seq_max, next_token=self.script, clock=clock))
+        self.models[-1].adapters = {ADAPTER}
         before = self.engine.active
-        self.engine.add_model(key, self.models[-1])
+        self.add(key)
         self.engine.activate(key)
         assert before is not None
         self.engine.retire(before)
@@ -101,10 +137,14 @@ class Traffic(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_doubled_or_crossed(self) -> None:
         for asked, receiver in self.requests.values():
-            expected = alone(asked.tokens, asked.max_tokens, N_CTX)
+            expected = self.expected(asked)
             assert receiver.tokens == expected[: len(receiver.tokens)]
             if receiver.reason is FinishReason.LENGTH:
                 assert receiver.tokens == expected
+
+    def expected(self, asked: GenerateRequest) -> list[int]:
+        adapted = [] if asked.adapter is None else [len(asked.adapter)]
+        return alone(asked.tokens, asked.max_tokens, N_CTX, lambda tokens: self.script([*adapted, *tokens]))
 
     @invariant()
     def only_failed_steps_end_in_errors(self) -> None:
@@ -114,9 +154,7 @@ class Traffic(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "engine"):
             return
-        for _ in range(20_000):
-            if not self.engine.step():
-                break
+        self.drain()
         assert all(receiver.finished for _, receiver in self.requests.values())
         stats = self.engine.stats()
         assert (stats.in_system, stats.kv_cells_used) == (0, 0)
@@ -127,6 +165,14 @@ class Traffic(RuleBasedStateMachine):
             done = [event.done for event in receiver.events if isinstance(event, Prefill)]
             assert done == sorted(done) or self.engine.stats().preemptions
         self.engine.close()
+        self.folder.cleanup()
+
+    def drain(self) -> None:
+        for _ in range(20_000):
+            if not self.engine.step():
+                if self.engine.stats().in_system == 0:
+                    break
+                time.sleep(0.001)  # a saved prefix is being read
 
 
 Traffic.TestCase.settings = settings(

@@ -1,34 +1,20 @@
 """The engine over llama.cpp with the demo model: what it writes, and that it lets go of what it took."""
 
-import queue
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from llama_cpp import Llama
 
-from assistant.engine.engine import Engine
 from assistant.engine.llama import LlamaModel, ModelOptions, load_model
 from assistant.engine.model import Copy, Span, Truncate
-from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
-    Finished,
     FinishReason,
-    GenerateRequest,
     ModelLoadError,
     Sampling,
-    Token,
-    TokenEvent,
 )
-from tests.engine.support import LINEAR
+from tests.engine.served import NEAR_TIE, OPTIONS, PATIENCE_S, Served, assert_greedy
 
-OPTIONS = ModelOptions(n_ctx=1024, n_seq_max=8, threads=1, kv_type="f16")
-GREEDY = Sampling(temperature=0)
-NEAR_TIE = 0.05
-"""Logits closer than this may change places when a row is computed in another batch shape."""
-PATIENCE_S = 300
-"""When a lost event is called lost; a busy machine is merely slow."""
 TEXTS = (
     "def add(a, b):\n",
     "import os\n\n\ndef main():\n    for name in ",
@@ -37,80 +23,11 @@ TEXTS = (
 )
 
 
-class Served:
-    """An engine on its own thread, and a way to wait for whole answers."""
-
-    def __init__(self, model: LlamaModel) -> None:
-        self.model = model
-        self.engine = Engine()
-        self.engine.add_model("demo", model, StepCurve(LINEAR, model.n_batch))
-        self.engine.activate("demo")
-        self.engine.start()
-        self.number = 0
-
-    def prompt(self, text: str) -> list[int]:
-        return [self.model.vocabulary.bos or 1, *self.model.vocabulary.tokenize(text)]
-
-    def submit(self, tokens: list[int], max_tokens: int = 40, sampling: Sampling = GREEDY) -> "Answer":
-        self.number += 1
-        answer = Answer(f"r{self.number}", tokens)
-        self.engine.submit(GenerateRequest(answer.id, tuple(tokens), max_tokens, sampling), answer.events.put)
-        return answer
-
-
-class Answer:
-    def __init__(self, name: str, prompt: list[int]) -> None:
-        self.id = name
-        self.prompt = prompt
-        self.events: queue.Queue[TokenEvent] = queue.Queue()
-        self.tokens: list[int] = []
-
-    def until(self, tokens: int) -> None:
-        while len(self.tokens) < tokens:
-            event = self.events.get(timeout=PATIENCE_S)
-            if isinstance(event, Token):
-                self.tokens.append(event.id)
-
-    def wait(self) -> Finished:
-        while True:
-            event = self.events.get(timeout=PATIENCE_S)
-            if isinstance(event, Token):
-                self.tokens.append(event.id)
-            elif isinstance(event, Finished):
-                return event
-
-
-@pytest.fixture(scope="module")
-def served(demo_gguf: Path) -> Iterator[Served]:
-    served = Served(load_model(demo_gguf, OPTIONS))
-    yield served
-    served.engine.close()
-
-
-@pytest.fixture(scope="module")
-def judge(demo_gguf: Path) -> Iterator[LlamaModel]:
-    """Another context over the same file, for logits."""
-    model = load_model(demo_gguf, OPTIONS)
-    yield model
-    model.close()
-
-
 def logits_after(model: LlamaModel, tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    assert model.decode([Span(0, 0, tokens, True)])
+    assert model.decode([Span(0, 0, tokens, 1)])
     logits = model.logits(len(tokens) - 1)
     model.apply(Truncate(0, 0))
     return logits
-
-
-def assert_greedy(model: LlamaModel, answer: Answer) -> None:
-    """Every token is, teacher-forced, the most likely one, or within a near tie of it."""
-    rows, start = answer.prompt, 0
-    for token in answer.tokens:
-        assert model.decode([Span(0, start, rows, True)])
-        logits = model.logits(len(rows) - 1)
-        assert logits.max() - logits[token] < NEAR_TIE
-        rows, start = [token], start + len(rows)
-    model.apply(Truncate(0, 0))
 
 
 def test_one_greedy_request_writes_what_the_high_level_llama_writes(served: Served, demo_gguf: Path) -> None:
@@ -175,7 +92,7 @@ def test_penalties_see_the_end_of_the_prompt(judge: LlamaModel) -> None:
     best = int(logits_after(judge, prompt).argmax())
     penalised = Sampling(temperature=0, presence_penalty=100.0)
     for history, changed in ((prompt, best in prompt), ([*prompt, best], True), ([3], False)):
-        assert judge.decode([Span(0, 0, prompt, True)])
+        assert judge.decode([Span(0, 0, prompt, 1)])
         sampler = judge.new_sampler(penalised, history)
         assert (sampler.sample(len(prompt) - 1) != best) == changed
         sampler.close()
@@ -230,10 +147,10 @@ def test_a_swap_under_traffic_drops_nothing_and_frees_the_old(demo_gguf: Path, j
 
 def test_the_ledger_and_llama_cpp_agree_on_sharing(judge: LlamaModel) -> None:
     tokens = [1, *judge.vocabulary.tokenize(TEXTS[1])]
-    assert judge.decode([Span(0, 0, tokens, True)])
+    assert judge.decode([Span(0, 0, tokens, 1)])
     judge.apply(Copy(0, 1, len(tokens) - 1))
     judge.apply(Truncate(0, 0))
-    assert judge.decode([Span(1, len(tokens) - 1, tokens[-1:], True)])
+    assert judge.decode([Span(1, len(tokens) - 1, tokens[-1:], 1)])
     shared = judge.logits(0)
     judge.apply(Truncate(1, 0))
     assert np.allclose(shared, logits_after(judge, tokens), atol=NEAR_TIE)
@@ -241,9 +158,9 @@ def test_the_ledger_and_llama_cpp_agree_on_sharing(judge: LlamaModel) -> None:
 
 def test_a_context_without_room_says_so_and_changes_nothing(demo_gguf: Path) -> None:
     model = load_model(demo_gguf, ModelOptions(n_ctx=256, n_seq_max=2, threads=1))
-    assert model.decode([Span(0, 0, [1] * 200, True)])
-    assert not model.decode([Span(1, 0, [1] * 100, True)])
-    assert model.decode([Span(0, 200, [1], True)])
+    assert model.decode([Span(0, 0, [1] * 200, 1)])
+    assert not model.decode([Span(1, 0, [1] * 100, 1)])
+    assert model.decode([Span(0, 200, [1], 1)])
     model.close()
 
 

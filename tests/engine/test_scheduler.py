@@ -25,7 +25,7 @@ class Desk:
         plan = self.scheduler.plan(self.now)
         self.scheduler.advance(plan)
         for sequence, span in zip(plan.sequences, plan.spans, strict=True):
-            if span.logits:
+            if span.outputs:
                 sequence.append(7, self.now)
         return plan
 

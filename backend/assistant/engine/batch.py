@@ -38,7 +38,7 @@ class Batch:
             self._pos[row:end] = range(span.start, span.start + len(span.tokens))
             self._seq[row:end] = span.seq_id
             self._logits[row:end] = 0
-            self._logits[end - 1] = span.logits
+            self._logits[end - span.outputs : end] = 1
             row = end
         self._struct.n_tokens = row
         return self._struct

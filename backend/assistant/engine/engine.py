@@ -8,11 +8,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
-from assistant.engine.lane import EngineOptions, Lane, measure_curve
+from assistant.engine.kv_store import KvStore
+from assistant.engine.lane import EngineOptions, Lane
 from assistant.engine.model import Model
 from assistant.engine.scheduler import Counters
+from assistant.engine.self_test import measure_curve
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
@@ -30,6 +35,10 @@ IDLE_S = 0.5
 """How long the thread sleeps at most when nothing is to be done: the heartbeat of an idle engine."""
 MOST_FAILURES = 8
 """Steps that may fail in a row before the engine gives up."""
+STALLED_S = 0.005
+"""How long the thread sleeps while requests wait for saved prefixes."""
+CLOSE_S = 20.0
+"""How long closing may take to write prefixes down."""
 
 
 class Engine:
@@ -51,6 +60,8 @@ class Engine:
         self._failures = 0
         self._stopped: str | None = None
         self._closing = False
+        self._store = KvStore(self._options.kv_store, self._nudge)
+        self._busy_at = clock()
         self._heartbeat = clock()
         self._turn = 0
         self._thread: threading.Thread | None = None
@@ -63,18 +74,26 @@ class Engine:
     def submit(self, request: GenerateRequest, emit: Emit, model_key: str | None = None) -> None:
         """Accept a request for the active model or the one named; its events go to ``emit``.
 
-        Raises QueueFullError, PromptTooLongError, InvalidRequestError, UnknownModelError, EngineStoppedError.
+        Raises QueueFullError, PromptTooLongError, InvalidRequestError, InvalidGrammarError, UnknownModelError,
+        EngineStoppedError.
         """
-        self._lane(model_key).check(request)
-        with self._wake:
-            lane = self._lane(model_key)
-            if request.id in self._requests:
-                raise InvalidRequestError(f"request id {request.id} is in use")
-            lane.check_queue(request)
-            self._numbers += 1
-            self._requests[request.id] = lane
-            lane.inbox.append(Sequence(request, emit, self._clock(), self._numbers))
-            self._wake.notify()
+        checked = self._lane(model_key)
+        checked.check(request)
+        grammar = checked.parse_grammar(request)
+        try:
+            with self._wake:
+                lane = self._lane(model_key)
+                if request.id in self._requests:
+                    raise InvalidRequestError(f"request id {request.id} is in use")
+                lane.check_queue(request)
+                self._numbers += 1
+                self._requests[request.id] = lane
+                lane.inbox.append(Sequence(request, emit, self._clock(), self._numbers, grammar))
+                self._wake.notify()
+        except EngineError:
+            if grammar is not None:
+                grammar.close()
+            raise
 
     def cancel(self, request_id: str) -> bool:
         """End a request within one step, wherever it is. False: it has ended already, or never was."""
@@ -86,18 +105,43 @@ class Engine:
             self._wake.notify()
             return True
 
-    def add_model(self, key: str, model: Model, curve: StepCurve | None = None) -> None:
-        """Take over a loaded model. The first one's step curve is measured here, on the calling thread (1.5 s)."""
+    def add_model(
+        self, key: str, model: Model, curve: StepCurve | None = None, *, fingerprint: str | None = None,
+        threads: int | None = None,
+    ) -> None:  # fmt: skip
+        """Take over a loaded model. The first one's step curve is measured here, on the calling thread (1.5 s).
+
+        ``fingerprint`` identifies weights and KV type across restarts; prefixes saved under it are used again.
+        """
         with self._wake:
             known = next(iter(self._lanes.values()), None)
-        if curve is None:
-            curve = known.curve.copy() if known else measure_curve(model, self._clock, self._options.step_s)
-        lane = Lane(key, model, curve, self._options, self._counters, self._clock, self._ended)
+        if curve is None and known is not None:
+            curve = known.curve.copy()
+        elif curve is None:
+            curve = measure_curve(model, self._clock, self._options.step_s, threads)
+        lane = Lane(
+            key, model, curve, self._options, self._counters, self._clock, self._ended, self._store, fingerprint or key
+        )
         with self._wake:
             self._check_running()
             if key in self._lanes:
                 raise EngineError(f"a model is loaded as {key} already")
             self._lanes[key] = lane
+
+    def add_adapter(self, model_key: str, name: str, path: Path, timeout_s: float = 60.0) -> None:
+        """Load a LoRA adapter for a model; requests may then name it. A name stands for one file for good.
+
+        Raises ModelLoadError when the file is not an adapter of this model, UnknownModelError.
+        """
+        lane = self._lane(model_key)
+        self._on_thread(lane, partial(lane.model.add_adapter, name, path), timeout_s)
+        lane.adapters.add(name)
+
+    def remove_adapter(self, model_key: str, name: str, timeout_s: float = 60.0) -> None:
+        """Let go of an adapter that no request uses any more. Raises EngineError while one does."""
+        lane = self._lane(model_key)
+        lane.adapters.discard(name)
+        self._on_thread(lane, partial(lane.drop_adapter, name), timeout_s)
 
     def activate(self, key: str) -> None:
         """Requests that name no model go to this one from now on."""
@@ -160,17 +204,18 @@ class Engine:
             kv_cells_cached=sum(ledger.idle for ledger in ledgers),
             last_step_rows=shown.last_step_rows if shown else 0,
             last_step_s=shown.last_step_s if shown else 0.0,
+            kv_ram_bytes=self._store.ram_bytes,
+            kv_disk_bytes=self._store.disk_bytes,
             **asdict(self._counters),
         )
 
     def step(self) -> bool:
-        """One turn of the thread: a step of the next model that has work. False: there is nothing to do."""
+        """One turn of the thread: a step of the next model that has work. False: there is nothing to do now."""
         self._heartbeat = self._clock()
-        lane = self._next_lane()
-        if lane is not None:
-            self._step_lane(lane)
+        self._store.poll()
+        worked = any(self._step_lane(lane) for lane in self._lanes_in_turn())
         self._free_retired()
-        return lane is not None
+        return worked
 
     def _run(self) -> None:
         reason = "the engine has been closed"
@@ -185,20 +230,34 @@ class Engine:
 
     def _sleep(self) -> None:
         with self._wake:
-            if not self._closing and not any(lane.busy or lane.retired for lane in self._lanes.values()):
-                self._wake.wait(IDLE_S)
+            if self._closing or any(lane.retired and not lane.busy for lane in self._lanes.values()):
+                return
+            if any(lane.busy for lane in self._lanes.values()):
+                self._busy_at = self._clock()
+                self._wake.wait(STALLED_S)
+                return
+            self._wake.wait(IDLE_S)
+            lanes = [lane for lane in self._lanes.values() if not lane.busy]
+        if self._store.on_disk and self._clock() - self._busy_at > 2 * IDLE_S:
+            any(lane.save_idle() for lane in lanes)
 
-    def _next_lane(self) -> Lane | None:
+    def _nudge(self) -> None:
+        with self._wake:
+            self._wake.notify()
+
+    def _lanes_in_turn(self) -> list[Lane]:
         with self._wake:
             busy = [lane for lane in self._lanes.values() if lane.busy]
         if not busy:
-            return None
+            return []
+        self._busy_at = self._heartbeat
         self._turn += 1
-        return busy[self._turn % len(busy)]
+        first = self._turn % len(busy)
+        return [*busy[first:], *busy[:first]]
 
-    def _step_lane(self, lane: Lane) -> None:
+    def _step_lane(self, lane: Lane) -> bool:
         try:
-            lane.step()
+            worked = lane.step()
             self._failures = 0
         except Exception as error:
             logger.exception("a step of model %s failed", lane.key)
@@ -206,6 +265,16 @@ class Engine:
             lane.fail_step(f"the engine failed on this request: {error}")
             if self._failures >= MOST_FAILURES:
                 raise
+            return True
+        return worked
+
+    def _on_thread(self, lane: Lane, job: Callable[[], None], timeout_s: float) -> None:
+        """Run a job between two steps of a model, and wait for it."""
+        done: Future[None] = Future()
+        with self._wake:
+            lane.jobs.append((job, done))
+            self._wake.notify()
+        done.result(timeout_s)
 
     def _free_retired(self) -> None:
         with self._wake:
@@ -225,14 +294,18 @@ class Engine:
             self._stopped = reason
             lanes = list(self._lanes.values())
             self._lanes.clear()
+        deadline = self._clock() + CLOSE_S
         for lane in lanes:
             try:
                 lane.fail_all(reason)
+                while self._store.on_disk and self._clock() < deadline and lane.save_idle():
+                    pass
                 lane.close()
             except Exception:
                 logger.exception("closing model %s failed", lane.key)
             if lane.retired:
                 lane.retired.set()
+        self._store.close(max(deadline - self._clock(), 1.0))
 
     def _ended(self, request_id: str) -> None:
         with self._wake:

@@ -4,14 +4,27 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
-from assistant.engine.model import KvOp, Model, Span, Truncate
+from assistant.engine.kv_store import KvStore, KvStoreOptions, ModelPrefixes
+from assistant.engine.model import (
+    DecodeError,
+    Grammar,
+    KvOp,
+    Model,
+    Restore,
+    Save,
+    Span,
+    Truncate,
+    UnmetGrammarError,
+)
 from assistant.engine.scheduler import Counters, Plan, Scheduler
 from assistant.engine.sequence import Sequence
-from assistant.engine.step_curve import StepCurve, measure
+from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
+    EngineError,
     FinishReason,
     GenerateRequest,
     InvalidRequestError,
@@ -39,12 +52,15 @@ class EngineOptions:
     queue_max_wait_s: float = 120.0
     max_running: int | None = None
     step_s: float | None = None
+    speculation: bool = True
+    kv_store: KvStoreOptions = field(default_factory=KvStoreOptions)
 
 
 class Lane:
-    """Steps one model. ``inbox`` and ``cancelled`` are filled by other threads, everything else is the engine thread's.
+    """Steps one model. ``inbox``, ``jobs`` and ``cancelled`` are filled by other threads, the rest is the engine's.
 
-    ``on_end`` is called with the id of each request after its last event.
+    ``on_end`` is called with the id of each request after its last event. ``fingerprint`` says whose saved prefixes
+    fit this model.
     """
 
     def __init__(
@@ -56,13 +72,17 @@ class Lane:
         counters: Counters,
         clock: Callable[[], float],
         on_end: Callable[[str], None],
+        store: KvStore,
+        fingerprint: str,
     ) -> None:
         self.key = key
         self.model = model
         self.curve = curve
         self.limit = min(model.n_ctx, model.n_ctx_train)
         self.inbox: deque[Sequence] = deque()
+        self.jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self.cancelled: set[str] = set()
+        self.adapters: set[str] = set()
         self.retired: threading.Event | None = None
         self.counters = counters
         self.last_step_rows = 0
@@ -73,7 +93,12 @@ class Lane:
             curve=curve,
             max_running=options.max_running,
             counters=counters,
+            saved=ModelPrefixes(store, fingerprint) if store.enabled else None,
+            drafts=model.n_drafts_max if options.speculation else 0,
+            limit=self.limit,
         )
+        self._store = store
+        self._fingerprint = fingerprint
         self.load = Load(slots=self.scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
         self._options = options
         self._clock = clock
@@ -87,7 +112,7 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        return bool(self.inbox or self._sequences)
+        return bool(self.inbox or self.jobs or self._sequences)
 
     @property
     def queue_depth(self) -> int:
@@ -100,8 +125,14 @@ class Lane:
             raise InvalidRequestError(f"token ids must be within 0 and {self.model.vocabulary.size - 1}, at least one")
         if request.max_tokens < 0:
             raise InvalidRequestError("max_tokens must not be negative")
+        if request.adapter is not None and request.adapter not in self.adapters:
+            raise InvalidRequestError(f"the model has no adapter {request.adapter}")
         if len(tokens) > self.limit - 1:
             raise PromptTooLongError(len(tokens), self.limit - 1)
+
+    def parse_grammar(self, request: GenerateRequest) -> Grammar | None:
+        """The grammar of a request, ready for use. Any thread. Raises InvalidGrammarError."""
+        return None if request.grammar is None else self.model.vocabulary.parse_grammar(request.grammar)
 
     def check_queue(self, request: GenerateRequest) -> None:
         """Raise QueueFullError if the request would wait too long. Any thread."""
@@ -118,8 +149,13 @@ class Lane:
         ahead = [self._work(each) for each in tuple(self.inbox)]
         return predict_wait(self.load, ahead, Work(0, 0.0, priority=1))
 
-    def step(self) -> None:
-        """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell."""
+    def step(self) -> bool:
+        """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell.
+
+        False: all that is here waits for saved prefixes to be read from disk.
+        """
+        came = bool(self.inbox or self.jobs or self.cancelled)
+        self._do_jobs()
         self._take_inbox()
         self._reap_cancelled()
         plan = self._plan_step()
@@ -127,6 +163,14 @@ class Lane:
             self._sample(plan)
         self._publish_load()
         self._announce()
+        return came or bool(plan.spans)
+
+    def save_idle(self) -> bool:
+        """Write an idle prefix down, so that it outlasts the process. False: all are."""
+        ops: list[KvOp] = []
+        saved = self.scheduler.cache.save_one(ops)
+        self._apply(ops)
+        return saved
 
     def fail_step(self, error: str) -> None:
         """A step has raised: its requests end with an error, the others go on."""
@@ -143,9 +187,28 @@ class Lane:
         for sequence in list(self._sequences.values()):
             self._finish(sequence, FinishReason.ERROR, error)
 
+    def drop_adapter(self, name: str) -> None:
+        """Let go of an adapter. Raises EngineError while a request uses it."""
+        if any(each.request.adapter == name for each in (*self._sequences.values(), *self.inbox)):
+            self.adapters.add(name)
+            raise EngineError(f"adapter {name} is in use")
+        self.model.remove_adapter(name)
+
     def close(self) -> None:
         """Free the model. Only when nothing is left to do."""
+        while self.jobs:
+            self.jobs.popleft()[1].cancel()
         self.model.close()
+
+    def _do_jobs(self) -> None:
+        while self.jobs:
+            job, done = self.jobs.popleft()
+            try:
+                job()
+            except Exception as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
     def _take_inbox(self) -> None:
         while self.inbox:
@@ -165,17 +228,25 @@ class Lane:
         self._plan = None
         plan = self.scheduler.plan(self._clock())
         self._plan = plan
-        self._apply(plan.ops)
+        self._apply(plan.ops, plan)
         for sequence in plan.sequences:
             if sequence.sampler is None:
-                sequence.sampler = self.model.new_sampler(sequence.request.sampling, sequence.request.tokens)
-                self.counters.prompt_tokens += len(sequence.request.tokens)
+                grammar, sequence.grammar = sequence.grammar, None
+                request = sequence.request
+                sequence.sampler = self.model.new_sampler(request.sampling, request.tokens, grammar)
+                self.counters.prompt_tokens += len(request.tokens)
                 self.counters.cached_tokens += sequence.cached
         return plan
 
     def _decode(self, plan: Plan) -> bool:
         began = self._clock()
-        if not self.model.decode(plan.spans):
+        try:
+            self.model.use_adapter(plan.adapter)
+            has_room = self.model.decode(plan.spans)
+        except DecodeError as error:
+            self._recover(plan, error)
+            return False
+        if not has_room:
             self._out_of_cells(plan)
             return False
         self.last_step_rows, self.last_step_s = plan.rows, self._clock() - began
@@ -184,6 +255,29 @@ class Lane:
         self._refusals = 0
         self.scheduler.advance(plan)
         return True
+
+    def _recover(self, plan: Plan, error: DecodeError) -> None:
+        """A step has failed: go back to what was in cells before it, and try its sequences one by one.
+
+        Only those that fail alone end with an error. Raises DecodeError when all do.
+        """
+        for sequence, span in zip(plan.sequences, plan.spans, strict=True):
+            self.model.apply(Truncate(span.seq_id, sequence.computed))
+        if len(plan.spans) == 1:
+            raise error
+        logger.warning("a step of %d sequences failed; trying them one by one: %s", len(plan.spans), error)
+        failed = 0
+        for sequence, span in zip(plan.sequences, plan.spans, strict=True):
+            alone = Plan(plan.adapter)
+            alone.add(sequence, span)
+            try:
+                if self._decode(alone):
+                    self._sample(alone)
+            except DecodeError as own:
+                failed += 1
+                self._finish(sequence, FinishReason.ERROR, f"the engine failed on this request: {own}")
+        if failed == len(plan.spans):
+            raise error
 
     def _out_of_cells(self, plan: Plan) -> None:
         logger.warning("no KV slot for %d rows although the ledger had room", plan.rows)
@@ -201,23 +295,45 @@ class Lane:
             row += len(span.tokens)
             if sequence.generated == 0:
                 self._emit(sequence, Prefill(sequence.computed, len(sequence.request.tokens)))
-            if span.logits:
-                self._next_token(sequence, row)
+            if span.outputs:
+                self._next_tokens(sequence, span, row - span.drafted)
 
-    def _next_token(self, sequence: Sequence, row: int) -> None:
+    def _next_tokens(self, sequence: Sequence, span: Span, row: int) -> None:
+        """Sample the token after ``row``, and after each guess that was right."""
+        guesses = span.tokens[len(span.tokens) - span.drafted :]
+        accepted = 0
+        reason, error = None, None
+        try:
+            token, reason = self._next_token(sequence, row)
+            while reason is None and accepted < len(guesses) and token == guesses[accepted]:
+                accepted += 1
+                token, reason = self._next_token(sequence, row + accepted)
+        except UnmetGrammarError as unmet:
+            reason, error = FinishReason.ERROR, str(unmet)
+        ops: list[KvOp] = []
+        self.scheduler.settle(sequence, span, accepted, ops)
+        self._apply(ops)
+        if reason is not None:
+            self._finish(sequence, reason, error)
+
+    def _next_token(self, sequence: Sequence, row: int) -> tuple[int | None, FinishReason | None]:
+        """A token sampled and told, and why the request ends with it, if it does."""
         request = sequence.request
         if sequence.sampler is None or sequence.tokens_left <= 0:
-            self._finish(sequence, FinishReason.LENGTH)
-            return
+            return None, FinishReason.LENGTH
         token = sequence.sampler.sample(row)
         if token in request.stop_tokens:
-            self._finish(sequence, FinishReason.STOP)
-            return
+            return token, FinishReason.STOP
+        event = Token(token) if request.logprobs is None else self._with_logprobs(token, row, request.logprobs)
         sequence.append(token, self._clock())
         self.counters.generated_tokens += 1
-        self._emit(sequence, Token(token))
-        if sequence.tokens_left <= 0 or len(sequence.tokens) >= self.limit:
-            self._finish(sequence, FinishReason.LENGTH)
+        self._emit(sequence, event)
+        full = sequence.tokens_left <= 0 or len(sequence.tokens) >= self.limit
+        return token, FinishReason.LENGTH if full else None
+
+    def _with_logprobs(self, token: int, row: int, top: int) -> Token:
+        logprob, ranked = self.model.logprobs(row, token, top)
+        return Token(token, logprob, ranked)
 
     def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
         del self._sequences[sequence.request.id]
@@ -244,9 +360,28 @@ class Lane:
             logger.exception("the receiver of request %s failed; cancelling it", sequence.request.id)
             self.cancelled.add(sequence.request.id)
 
-    def _apply(self, ops: list[KvOp]) -> None:
+    def _apply(self, ops: list[KvOp], plan: Plan | None = None) -> None:
         for op in ops:
-            self.model.apply(op)
+            match op:
+                case Save():
+                    self._save(op)
+                case Restore(seq_id, entry):
+                    if not self._restore(seq_id, entry) and plan is not None:
+                        self.scheduler.restart(seq_id, plan)
+                case _:
+                    self.model.apply(op)
+
+    def _save(self, op: Save) -> None:
+        if not self._store.covers(self._fingerprint, op.owner, op.tokens):
+            self._store.put(self._fingerprint, op.owner, op.public, op.tokens, self.model.save(op.seq_id))
+
+    def _restore(self, seq_id: int, entry: int) -> bool:
+        saved = self._store.cells(entry)
+        if saved is not None and self.model.restore(seq_id, saved):
+            return True
+        logger.warning("a saved prefix could not be restored; it is read again")
+        self._store.remove(entry)
+        return False
 
     def _announce(self) -> None:
         now = self._clock()
@@ -280,20 +415,3 @@ class Lane:
         expected = max(sequence.request.max_tokens * self._completion - sequence.generated, 1.0)
         prefill = sequence.outstanding if sequence.outstanding > 1 else 0
         return Work(prefill, min(expected, sequence.tokens_left), sequence.request.priority)
-
-
-def measure_curve(model: Model, clock: Callable[[], float], step_s: float | None = None) -> StepCurve:
-    """The step curve of a model that is not in use yet; also its warm-up."""
-    token = model.vocabulary.bos or 0
-    most = min(model.n_batch, model.n_ctx)
-
-    def run(rows: int) -> float:
-        began = clock()
-        model.decode([Span(0, 0, [token] * min(rows, most), True)])
-        took = clock() - began
-        model.apply(Truncate(0, 0))
-        return took
-
-    points = {rows: took for rows, took in measure(run).items() if rows <= most}
-    logger.info("step curve: %s", {rows: f"{took * 1e3:.1f} ms" for rows, took in points.items()})
-    return StepCurve(points, model.n_batch, step_s)

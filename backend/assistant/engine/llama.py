@@ -1,13 +1,10 @@
-"""The real model: llama.cpp through llama-cpp-python's low-level calls. The only engine module that knows it.
+"""The real model: llama.cpp through llama-cpp-python's low-level calls. Only ``llama*.py`` know it.
 
 Whoever needs ggml's CPU variants loads them before the first call here; nothing happens on import.
 Return codes of llama_decode: https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h.
 """
 
 import ctypes
-import functools
-import random
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +15,16 @@ import numpy as np
 
 from assistant.engine.batch import Batch
 from assistant.engine.gguf_header import check_is_language_model, read_header
-from assistant.engine.model import Copy, DecodeError, KvOp, Span, Truncate
-from assistant.engine.native_log import NativeLog
-from assistant.engine.types import EngineError, ModelLoadError, Sampling
+from assistant.engine.llama_sampler import GrammarSampler, LlamaSampler, Logits, log_softmax, new_chain, row_logits
+from assistant.engine.llama_vocabulary import LlamaGrammar, LlamaVocabulary, init_backend
+from assistant.engine.model import Copy, DecodeError, Grammar, Saved, Span, Truncate
+from assistant.engine.types import ModelLoadError, Sampling
 
 _lib: Any = llama_cpp.llama_cpp
 
 KV_TYPES = {"f16": _lib.GGML_TYPE_F16, "q8_0": _lib.GGML_TYPE_Q8_0}
+DRAFTS = 31
+"""Rows beside one of each sequence for which logits can be computed in one decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,6 @@ class ModelOptions:
     threads: int = 1
     kv_type: str = "q8_0"
     flash_attention: bool = True
-
-
-@functools.cache
-def init_backend() -> NativeLog:
-    """Start llama.cpp once per process and send its log to the logger ``llama.cpp``. Called by ``load_model``."""
-    log = NativeLog()
-    # llama.cpp keeps the pointer for good, and so does the log
-    log.callback = _lib.llama_log_callback(log.write)
-    _lib.llama_log_set(log.callback, None)
-    _lib.llama_backend_init()
-    return log
 
 
 def system_info() -> str:
@@ -85,96 +74,6 @@ def _load_file(path: Path, *, vocab_only: bool) -> int:
     return handle
 
 
-class LlamaVocabulary:
-    """The vocabulary of a file, loaded apart from the weights so that it outlives them. Any thread."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._vocab = _lib.llama_model_get_vocab(handle)
-        weakref.finalize(self, _lib.llama_model_free, handle).atexit = False
-        self.size: int = _lib.llama_vocab_n_tokens(self._vocab)
-        self.bos = self._id(_lib.llama_vocab_bos)
-        self.eos = self._id(_lib.llama_vocab_eos)
-        self.add_bos = bool(_lib.llama_vocab_get_add_bos(self._vocab))
-        self.eot = self._id(_lib.llama_vocab_eot, "▁<EOT>")
-        self.fim_prefix = self._id(_lib.llama_vocab_fim_pre, "▁<PRE>")
-        self.fim_suffix = self._id(_lib.llama_vocab_fim_suf, "▁<SUF>")
-        self.fim_middle = self._id(_lib.llama_vocab_fim_mid, "▁<MID>")
-        ends = {token for token in range(self.size) if _lib.llama_vocab_is_eog(self._vocab, token)}
-        self.eog = frozenset(ends | ({self.eot} if self.eot is not None else set()))
-        self._pieces: dict[int, bytes] = {}
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of plain text: no BOS is added, and control tokens written out in it stay text."""
-        return self._tokenize(text, special=False)
-
-    def tokenize_special(self, text: str) -> list[int]:
-        """Token ids of text of our own making, in which control tokens written out are meant; no BOS is added."""
-        return self._tokenize(text, special=True)
-
-    def token_to_bytes(self, token: int) -> bytes:
-        """The bytes a token stands for; nothing for control tokens."""
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = self._pieces[token] = self._piece(token)
-        return piece
-
-    def is_eog(self, token: int) -> bool:
-        """Whether the token ends a generation."""
-        return token in self.eog
-
-    def _tokenize(self, text: str, *, special: bool) -> list[int]:
-        data = text.encode(errors="replace")
-        room = len(data) + 8
-        tokens = (ctypes.c_int32 * room)()
-        count = _lib.llama_tokenize(self._vocab, data, len(data), tokens, room, False, special)
-        if count < 0:
-            raise EngineError(f"a text of {len(data)} bytes could not be tokenized")
-        return tokens[:count]
-
-    def _piece(self, token: int) -> bytes:
-        if not 0 <= token < self.size:
-            raise ValueError(f"token {token} is not in the vocabulary of {self.size}")
-        buffer = ctypes.create_string_buffer(256)
-        size = _lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
-        if size < 0:
-            buffer = ctypes.create_string_buffer(-size)
-            size = _lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
-        return buffer.raw[:size]
-
-    def _id(self, getter: Any, text: str | None = None) -> int | None:
-        token: int = getter(self._vocab)
-        if token >= 0:
-            return token
-        return self._find(text) if text else None
-
-    def _find(self, text: str) -> int | None:
-        """A token by its text: older CodeLlama files do not say which their control tokens are."""
-        wanted = text.encode()
-        found = (token for token in range(self.size) if _lib.llama_vocab_get_text(self._vocab, token) == wanted)
-        return next(found, None)
-
-
-class LlamaSampler:
-    """A llama.cpp sampler chain for one request."""
-
-    def __init__(self, context: int, chain: int) -> None:
-        self._context = context
-        self._chain: int | None = chain
-
-    def sample(self, row: int) -> int:
-        """Draw from the logits of a row of the last decode; the chain remembers the token for its penalties."""
-        if self._chain is None:
-            raise RuntimeError("the sampler has been closed")
-        return int(_lib.llama_sampler_sample(self._chain, self._context, row))
-
-    def close(self) -> None:
-        """Free the chain."""
-        if self._chain is not None:
-            _lib.llama_sampler_free(self._chain)
-            self._chain = None
-
-
 class LlamaModel:
     """Weights and one context, with the batch that its steps are filled into."""
 
@@ -192,13 +91,16 @@ class LlamaModel:
         self.n_ctx: int = _lib.llama_n_ctx(self._context)
         self.n_seq_max: int = options.n_seq_max
         self.n_batch: int = _lib.llama_n_batch(self._context)
+        self.n_drafts_max = min(DRAFTS, self.n_batch - 1)
+        self._adapters: dict[str, int] = {}
+        self._adapter: str | None = None
         self._batch = Batch(self.n_batch, _lib.llama_batch)
 
     def set_threads(self, threads: int) -> None:
         """Change the number of threads, for example after a warm-up with one."""
         _lib.llama_set_n_threads(self._context, threads, threads)
 
-    def apply(self, op: KvOp) -> None:
+    def apply(self, op: Truncate | Copy) -> None:
         """Carry out one cache operation."""
         match op:
             case Truncate(seq_id, length):
@@ -216,21 +118,70 @@ class LlamaModel:
         reason = {-1: "an invalid batch", 2: "aborted"}.get(code, "a fatal error")
         raise DecodeError(f"llama_decode: {reason} (code {code}): {init_backend().take_errors()}")
 
-    def logits(self, row: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """A copy of the logits of a row of the last decode that had ``logits`` set. For tests and evaluation."""
-        pointer = _lib.llama_get_logits_ith(self._context, row)
-        if not pointer:
-            raise ValueError(f"row {row} of the last decode has no logits")
-        return np.ctypeslib.as_array(pointer, (self.vocabulary.size,)).copy()
+    def logits(self, row: int) -> Logits:
+        """A copy of the logits of a row of the last decode that had an output. For tests and evaluation."""
+        return row_logits(self._context, row, self.vocabulary.size).copy()
 
-    def new_sampler(self, sampling: Sampling, history: Sequence[int]) -> LlamaSampler:
-        """A sampler chain in llama.cpp's usual order: bias, penalties, top-k, top-p, min-p, temperature, draw."""
-        chain = _lib.llama_sampler_chain_init(_lib.llama_sampler_chain_default_params())
-        for stage in self._stages(sampling):
-            _lib.llama_sampler_chain_add(chain, stage)
-        if sampling.penalty_last_n > 0:
-            for token in history[-sampling.penalty_last_n :]:
-                _lib.llama_sampler_accept(chain, token)
+    def logprobs(self, row: int, token: int, top: int) -> tuple[float, tuple[tuple[int, float], ...]]:
+        """Log probability of a token at a row of the last decode, and of the ``top`` most likely ones."""
+        values = log_softmax(row_logits(self._context, row, self.vocabulary.size))
+        top = min(top, len(values))
+        best = np.argpartition(values, len(values) - top)[len(values) - top :] if top else np.empty(0, int)
+        ranked = sorted(best.tolist(), key=lambda each: -values[each])
+        return float(values[token]), tuple([(each, float(values[each])) for each in ranked])
+
+    def save(self, seq_id: int) -> Saved:
+        """The cells of a sequence as bytes, in llama.cpp's own format."""
+        size = _lib.llama_state_seq_get_size(self._context, seq_id)
+        data = bytearray(size)
+        buffer = (ctypes.c_uint8 * size).from_buffer(data)
+        written = _lib.llama_state_seq_get_data(self._context, buffer, size, seq_id)
+        return memoryview(data)[:written]
+
+    def restore(self, seq_id: int, saved: Saved) -> bool:
+        """Fill an empty sequence with saved cells. False: they do not fit; the sequence is still empty."""
+        data = np.frombuffer(saved, np.uint8)
+        pointer = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        read = _lib.llama_state_seq_set_data(self._context, pointer, len(data), seq_id)
+        if read == 0:
+            init_backend().take_errors()
+            _lib.llama_memory_seq_rm(self._memory, seq_id, 0, -1)
+        return bool(read)
+
+    def add_adapter(self, name: str, path: Path) -> None:
+        """Load a LoRA adapter. Raises ModelLoadError."""
+        log = init_backend()
+        log.take_errors()
+        handle: int | None = _lib.llama_adapter_lora_init(self._model, str(path).encode())
+        if not handle:
+            raise ModelLoadError(f"{path} cannot be used as an adapter of this model: {log.take_errors()}")
+        self._adapters[name] = handle
+
+    def remove_adapter(self, name: str) -> None:
+        """Let go of an adapter."""
+        if self._adapter == name:
+            self.use_adapter(None)
+        _lib.llama_adapter_lora_free(self._adapters.pop(name))
+
+    def use_adapter(self, name: str | None) -> None:
+        """Let the next decodes run with an adapter, or without one. A change costs a new compute graph."""
+        if name == self._adapter:
+            return
+        chosen = [] if name is None else [self._adapters[name]]
+        handles = (_lib.llama_adapter_lora_p_ctypes * len(chosen))(*chosen)
+        scales = (ctypes.c_float * len(chosen))(*(1.0 for _ in chosen))
+        if _lib.llama_set_adapters_lora(self._context, handles, len(chosen), scales) != 0:
+            raise DecodeError(f"adapter {name} could not be set: {init_backend().take_errors()}")
+        self._adapter = name
+
+    def new_sampler(
+        self, sampling: Sampling, history: Sequence[int], grammar: Grammar | None = None
+    ) -> LlamaSampler | GrammarSampler:
+        """A chain whose penalties have seen ``history``; it closes ``grammar`` with itself."""
+        chain = new_chain(sampling, self.vocabulary.size, history)
+        if isinstance(grammar, LlamaGrammar):
+            size, silent = self.vocabulary.size, self.vocabulary.silent
+            return GrammarSampler(self._context, chain, grammar, size, silent)
         return LlamaSampler(self._context, chain)
 
     def close(self) -> None:
@@ -241,33 +192,13 @@ class LlamaModel:
         _lib.llama_model_free(self._model)
         self._model = None
 
-    def _stages(self, sampling: Sampling) -> list[int]:
-        stages = []
-        if sampling.logit_bias:
-            biases = (_lib.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias)
-            stages.append(_lib.llama_sampler_init_logit_bias(self.vocabulary.size, len(biases), biases))
-        penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
-        if penalties != (1.0, 0.0, 0.0):
-            last_n = sampling.penalty_last_n
-            stages.append(_lib.llama_sampler_init_penalties(self.vocabulary.size, last_n, *penalties))
-        if sampling.temperature <= 0:
-            return [*stages, _lib.llama_sampler_init_greedy()]
-        if sampling.top_k > 0:
-            stages.append(_lib.llama_sampler_init_top_k(sampling.top_k))
-        if sampling.top_p < 1:
-            stages.append(_lib.llama_sampler_init_top_p(sampling.top_p, 1))
-        if sampling.min_p > 0:
-            stages.append(_lib.llama_sampler_init_min_p(sampling.min_p, 1))
-        seed = random.getrandbits(32) if sampling.seed is None else sampling.seed & 0xFFFFFFFF
-        return [*stages, _lib.llama_sampler_init_temp(sampling.temperature), _lib.llama_sampler_init_dist(seed)]
-
     @staticmethod
     def _new_context(model: int, options: ModelOptions) -> int:
         params = _lib.llama_context_default_params()
         params.n_ctx = options.n_ctx
         params.n_batch = params.n_ubatch = min(options.n_batch, options.n_ctx)
         params.n_seq_max = options.n_seq_max
-        params.n_outputs_max = max(options.n_seq_max, 1)
+        params.n_outputs_max = options.n_seq_max + DRAFTS
         params.n_threads = params.n_threads_batch = options.threads
         params.kv_unified = True
         kind = _lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if options.flash_attention else _lib.LLAMA_FLASH_ATTN_TYPE_DISABLED

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from assistant.engine.types import EngineError, Sampling
@@ -11,13 +12,15 @@ from assistant.engine.types import EngineError, Sampling
 class Span:
     """Consecutive tokens of one sequence for one decode; ``start`` is the position of the first.
 
-    With ``logits`` the last row's logits are computed, so that a sampler can be run on it.
+    The logits of the last ``outputs`` rows are computed, so that a sampler can be run on them. The last ``drafted``
+    tokens are guesses: their cells stay only if sampling agrees.
     """
 
     seq_id: int
     start: int
     tokens: Sequence[int]
-    logits: bool
+    outputs: int
+    drafted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,58 @@ class Copy:
     length: int
 
 
-KvOp = Truncate | Copy
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a prefix is: cells are shared within one adapter and one scope, and public prefixes within one adapter."""
+
+    adapter: str | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Copy the cells of a sequence, which hold ``tokens``, out to where they outlast eviction."""
+
+    seq_id: int
+    owner: Owner
+    public: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Fill the empty sequence with the saved cells known as ``entry``."""
+
+    seq_id: int
+    entry: int
+
+
+KvOp = Truncate | Copy | Save | Restore
+Saved = bytes | bytearray | memoryview
 
 
 class DecodeError(EngineError):
     """A decode failed; the cells of its sequences are in an unknown state and have to be emptied."""
 
 
+class UnmetGrammarError(EngineError):
+    """No token of the vocabulary can go on with what the grammar asks for."""
+
+
+class Grammar(Protocol):
+    """A parsed grammar with the state of one answer. Belongs to the sampler it is given to."""
+
+    def close(self) -> None: ...
+
+
 class Sampler(Protocol):
     """The sampler chain of one request, with its random state and the tokens its penalties have seen."""
 
     def sample(self, row: int) -> int:
-        """Draw the next token from the logits of a row of the last decode, and remember it."""
+        """Draw the next token from the logits of a row of the last decode, and remember it.
+
+        Raises UnmetGrammarError when the grammar leaves no token.
+        """
         ...
 
     def close(self) -> None: ...
@@ -86,6 +129,10 @@ class Vocabulary(Protocol):
 
     def is_eog(self, token: int) -> bool: ...
 
+    def parse_grammar(self, text: str) -> Grammar:
+        """A grammar in GBNF with a rule ``root``, at its beginning. Raises InvalidGrammarError."""
+        ...
+
 
 class Model(Protocol):
     """Weights and one context. Used by one thread at a time: the loader's until it is added, then the engine's."""
@@ -113,7 +160,35 @@ class Model(Protocol):
     @property
     def metadata(self) -> dict[str, str]: ...
 
-    def apply(self, op: KvOp) -> None: ...
+    @property
+    def n_drafts_max(self) -> int:
+        """The most guessed tokens in one decode; 0 where rows before the last have no logits."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of weights, which every decode reads."""
+        ...
+
+    def apply(self, op: Truncate | Copy) -> None: ...
+
+    def save(self, seq_id: int) -> Saved:
+        """The cells of a sequence as bytes."""
+        ...
+
+    def restore(self, seq_id: int, saved: Saved) -> bool:
+        """Fill an empty sequence with saved cells. False: they do not fit; the sequence is still empty."""
+        ...
+
+    def add_adapter(self, name: str, path: Path) -> None:
+        """Load a LoRA adapter. Raises ModelLoadError."""
+        ...
+
+    def remove_adapter(self, name: str) -> None: ...
+
+    def use_adapter(self, name: str | None) -> None:
+        """Let the next decodes run with an adapter that has been added, or without one."""
+        ...
 
     def decode(self, spans: Sequence[Span]) -> bool:
         """Run the rows of all spans in one batch.
@@ -122,8 +197,12 @@ class Model(Protocol):
         """
         ...
 
-    def new_sampler(self, sampling: Sampling, history: Sequence[int]) -> Sampler:
-        """A chain whose penalties have seen ``history``, the prompt."""
+    def new_sampler(self, sampling: Sampling, history: Sequence[int], grammar: Grammar | None = None) -> Sampler:
+        """A chain whose penalties have seen ``history``, the prompt; it closes ``grammar`` with itself."""
+        ...
+
+    def logprobs(self, row: int, token: int, top: int) -> tuple[float, tuple[tuple[int, float], ...]]:
+        """Log probability of a token at a row of the last decode, and of the ``top`` most likely ones."""
         ...
 
     def close(self) -> None:

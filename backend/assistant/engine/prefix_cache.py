@@ -2,19 +2,36 @@
 
 A sequence whose request has ended keeps its cells and its tokens until they are needed elsewhere. A new prompt goes on
 from the sequence, idle or live, that shares its longest prefix: an idle one is taken over and truncated when little of
-it would be lost; otherwise its prefix is shared with a fresh sequence, which costs no cells.
-Not covered: scoping by tenant; moving cells to RAM or disk.
+it would be lost; otherwise its prefix is shared with a fresh sequence, which costs no cells. What has to go is saved
+first, where there is somewhere to save it. Prefixes are shared within an owner's scope, public ones with everybody.
 """
 
-from collections.abc import Sequence as Tokens
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assistant.engine.cells import CellLedger
-from assistant.engine.model import Copy, KvOp, Truncate
+from assistant.engine.model import Copy, KvOp, Owner, Restore, Save, Truncate
+from assistant.engine.prefixes import Stored, common_prefix, shareable
 
 LEAST_CUT = 32
 LEAST_PREFIX = 16
-"""Cells cut off at once, and what is still worth keeping."""
+LEAST_SAVED = 64
+"""Cells cut off at once, what is still worth keeping, and what is worth saving."""
+
+
+@dataclass(slots=True)
+class Held:
+    """The tokens of a prompt and its answer, and who may share them. ``tokens`` may grow."""
+
+    tokens: list[int]
+    owner: Owner = field(default_factory=Owner)
+    public: int = 0
+    used: int = 0
+    saved: bool = False
+
+    def shared_with(self, other: "Held") -> int:
+        """How many leading tokens are the same and may be shared."""
+        most = shareable(self.owner, self.public, other.owner, other.public)
+        return min(common_prefix(self.tokens, other.tokens), most) if most else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +43,15 @@ class Match:
     idle: bool
 
 
-@dataclass(slots=True)
-class _Idle:
-    tokens: list[int]
-    used: int
-
-
-def common_prefix(a: Tokens[int], b: Tokens[int]) -> int:
-    """How many leading tokens two lists share; bisection, so that the comparing is done in C."""
-    low, high = 0, min(len(a), len(b))
-    if high and a[0] != b[0]:
-        return 0
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
 class PrefixCache:
     """Hands out sequence ids with whatever prefix is already there, and takes them back."""
 
-    def __init__(self, n_seq_max: int, cells: int) -> None:
+    def __init__(self, n_seq_max: int, cells: int, *, saving: bool = False) -> None:
         self.cells = CellLedger(cells)
+        self._saving = saving
         self._free_ids = list(range(n_seq_max - 1, -1, -1))
-        self._live: dict[int, list[int]] = {}
-        self._idle: dict[int, _Idle] = {}
+        self._live: dict[int, Held] = {}
+        self._idle: dict[int, Held] = {}
         self._clock = 0
 
     @property
@@ -65,43 +63,47 @@ class PrefixCache:
         """A sequence id is free or can be made free by dropping an idle prefix."""
         return bool(self._free_ids or self._idle)
 
-    def match(self, tokens: list[int]) -> Match | None:
+    def match(self, prompt: Held) -> Match | None:
         """The longest prefix in any sequence's cells. One token is left over, because its logits are needed."""
         best: Match | None = None
-        limit = len(tokens) - 1
-        for seq_id, held in self._candidates():
-            length = min(common_prefix(held, tokens), limit, self.cells.length(seq_id))
+        limit = len(prompt.tokens) - 1
+        for seq_id, held in (*self._live.items(), *self._idle.items()):
+            length = min(held.shared_with(prompt), limit, self.cells.length(seq_id))
             idle = seq_id in self._idle
             if length and (best is None or (length, idle) > (best.length, best.idle)):
                 best = Match(seq_id, length, idle)
         return best
 
-    def acquire(self, tokens: list[int], ops: list[KvOp]) -> tuple[int, int]:
-        """A live sequence for ``tokens`` and how many of them its cells hold already.
+    def acquire(self, prompt: Held, ops: list[KvOp], stored: Stored | None = None) -> tuple[int, int]:
+        """A live sequence for a prompt and how many of its tokens its cells hold already.
 
-        ``tokens`` is kept by reference: the caller appends to it. Call only when ``has_id``.
+        ``prompt.tokens`` is kept by reference: the caller appends to it. ``stored`` is a saved prefix that is longer
+        than any in the cells; there is room for it. Call only when ``has_id``.
         """
-        match = self.match(tokens)
-        if match is not None and match.idle and self._better_taken(match):
+        match = self.match(prompt)
+        if stored is not None:
+            seq_id = self._restored(stored, ops)
+        elif match is not None and match.idle and self._better_taken(match):
             seq_id = self._take(match, ops)
         else:
             seq_id = self._fresh(match, ops)
-        self._live[seq_id] = tokens
+        self._live[seq_id] = prompt
         return seq_id, self.cells.length(seq_id)
 
     def release(self, seq_id: int, ops: list[KvOp]) -> None:
         """The sequence's request has ended or is preempted; what its cells hold stays as an idle prefix."""
-        length = self.cells.length(seq_id)
-        tokens = self._live[seq_id][:length]
-        if length == 0 or any(held.tokens[:length] == tokens for held in self._idle.values()):
+        live, length = self._live[seq_id], self.cells.length(seq_id)
+        tokens = live.tokens[:length]
+        same = {each: held for each, held in self._idle.items() if held.owner == live.owner}
+        if length == 0 or any(held.tokens[:length] == tokens for held in same.values()):
             self.discard(seq_id, ops)
             return
-        for other in [each for each, held in self._idle.items() if held.tokens == tokens[: len(held.tokens)]]:
+        for other in [each for each, held in same.items() if held.tokens == tokens[: len(held.tokens)]]:
             del self._idle[other]
             self._empty(other, ops)
         del self._live[seq_id]
         self.cells.release(seq_id)
-        self._idle[seq_id] = _Idle(tokens, self._tick())
+        self._idle[seq_id] = Held(tokens, live.owner, min(live.public, length), self._tick())
 
     def discard(self, seq_id: int, ops: list[KvOp]) -> None:
         """Forget a live sequence and its cells."""
@@ -114,6 +116,7 @@ class PrefixCache:
         if not choices:
             return False
         seq_id = min(choices, key=lambda each: self._idle[each].used)
+        self._save(seq_id, ops)
         del self._idle[seq_id]
         self._empty(seq_id, ops)
         return True
@@ -129,13 +132,33 @@ class PrefixCache:
         kept = self.cells.length(seq_id) - max(cells, LEAST_CUT)
         if kept < LEAST_PREFIX:
             return self.drop_oldest(ops)
+        self._save(seq_id, ops)
         self.cells.truncate(seq_id, kept)
-        del self._idle[seq_id].tokens[kept:]
+        held = self._idle[seq_id]
+        del held.tokens[kept:]
+        held.public = min(held.public, kept)
         ops.append(Truncate(seq_id, kept))
         return True
 
-    def _candidates(self) -> list[tuple[int, list[int]]]:
-        return [*self._live.items(), *((seq_id, held.tokens) for seq_id, held in self._idle.items())]
+    def make_room(self, cells: int, ops: list[KvOp]) -> bool:
+        """Shrink idle prefixes until so many cells are free. False: there are not so many."""
+        while (lacking := cells - self.cells.free) > 0:
+            if not self.shrink_oldest(lacking, ops):
+                return False
+        return True
+
+    def save_one(self, ops: list[KvOp]) -> bool:
+        """Save the idle prefix that was used last and is not saved yet. False: there is none."""
+        newest_first = sorted(self._idle, key=lambda each: -self._idle[each].used)
+        return any(self._save(seq_id, ops) for seq_id in newest_first)
+
+    def _save(self, seq_id: int, ops: list[KvOp]) -> bool:
+        held = self._idle[seq_id]
+        if not self._saving or held.saved or len(held.tokens) < LEAST_SAVED:
+            return False
+        held.saved = True
+        ops.append(Save(seq_id, held.owner, held.public, tuple(held.tokens)))
+        return True
 
     def _better_taken(self, match: Match) -> bool:
         """Whether an idle sequence is continued rather than shared: little is lost, or no other id is to be had."""
@@ -143,23 +166,40 @@ class PrefixCache:
         return match.length * 2 >= held or not (self._free_ids or len(self._idle) > 1)
 
     def _take(self, match: Match, ops: list[KvOp]) -> int:
-        del self._idle[match.seq_id]
-        if match.length < self.cells.length(match.seq_id):
+        lost = self.cells.length(match.seq_id) - match.length
+        if lost >= LEAST_SAVED:
+            self._save(match.seq_id, ops)
+        if lost:
             self.cells.truncate(match.seq_id, match.length)
             ops.append(Truncate(match.seq_id, match.length))
+        del self._idle[match.seq_id]
         self.cells.revive(match.seq_id)
         return match.seq_id
 
+    def _restored(self, stored: Stored, ops: list[KvOp]) -> int:
+        seq_id = self._open(None, ops)
+        self.make_room(stored.size, ops)
+        self.cells.extend(seq_id, stored.size)
+        ops.append(Restore(seq_id, stored.entry))
+        if stored.length < stored.size:
+            self.cells.truncate(seq_id, stored.length)
+            ops.append(Truncate(seq_id, stored.length))
+        return seq_id
+
     def _fresh(self, match: Match | None, ops: list[KvOp]) -> int:
-        if not self._free_ids:
-            self.drop_oldest(ops, keep=match.seq_id if match else None)
-        seq_id = self._free_ids.pop()
-        self.cells.open(seq_id)
+        seq_id = self._open(match.seq_id if match else None, ops)
         if match is not None:
             self.cells.share(match.seq_id, seq_id, match.length)
             ops.append(Copy(match.seq_id, seq_id, match.length))
             if match.idle:
                 self._idle[match.seq_id].used = self._tick()
+        return seq_id
+
+    def _open(self, keep: int | None, ops: list[KvOp]) -> int:
+        if not self._free_ids:
+            self.drop_oldest(ops, keep=keep)
+        seq_id = self._free_ids.pop()
+        self.cells.open(seq_id)
         return seq_id
 
     def _empty(self, seq_id: int, ops: list[KvOp]) -> None:

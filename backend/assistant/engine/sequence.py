@@ -1,6 +1,9 @@
 """The state of one request inside the engine."""
 
-from assistant.engine.model import Sampler
+from assistant.engine.drafts import PromptLookup
+from assistant.engine.model import Grammar, Owner, Sampler
+from assistant.engine.prefix_cache import Held
+from assistant.engine.prefixes import Stored
 from assistant.engine.types import Emit, Finished, FinishReason, GenerateRequest, Timings
 
 AGEING_S = 60.0
@@ -15,31 +18,47 @@ class Sequence:
     """
 
     __slots__ = (
+        "accepted",
         "admitted_at",
         "cached",
         "computed",
+        "drafted",
         "emit",
         "first_token_at",
         "generated",
+        "grammar",
+        "held",
         "last_step",
+        "looked_up",
+        "lookup",
         "number",
         "request",
         "sampler",
         "seq_id",
+        "stored",
         "submitted_at",
         "tokens",
         "urgency",
     )
 
-    def __init__(self, request: GenerateRequest, emit: Emit, submitted_at: float, number: int) -> None:
+    def __init__(
+        self, request: GenerateRequest, emit: Emit, submitted_at: float, number: int, grammar: Grammar | None = None
+    ) -> None:
         self.request = request
         self.emit = emit
         self.submitted_at = submitted_at
         self.number = number
+        self.grammar = grammar
         self.tokens = list(request.tokens)
+        self.held = Held(self.tokens, Owner(request.adapter, request.scope), request.public_tokens)
+        self.lookup = PromptLookup()
+        self.stored: Stored | None = None
+        self.looked_up = False
         self.computed = 0
         self.cached = 0
         self.generated = 0
+        self.drafted = 0
+        self.accepted = 0
         self.seq_id: int | None = None
         self.sampler: Sampler | None = None
         self.admitted_at: float | None = None
@@ -82,6 +101,11 @@ class Sequence:
         """The sequence has lost its place; what it has sampled stays."""
         self.seq_id = None
         self.computed = 0
+        self.looked_up = False
+
+    def restart(self) -> None:
+        """What was restored for it is no good: everything has to be read."""
+        self.computed = self.cached = 0
 
     def append(self, token: int, now: float) -> None:
         """Take a sampled token."""
@@ -92,9 +116,10 @@ class Sequence:
 
     def finish(self, reason: FinishReason, now: float, error: str | None = None) -> Finished:
         """Close the sampler and sum up."""
-        if self.sampler is not None:
-            self.sampler.close()
-            self.sampler = None
+        for each in (self.sampler, self.grammar):
+            if each is not None:
+                each.close()
+        self.sampler = self.grammar = None
         return Finished(reason, self._timings(now), error)
 
     def _timings(self, now: float) -> Timings:
@@ -107,4 +132,6 @@ class Sequence:
             queued_s=admitted - self.submitted_at,
             prefill_s=first - admitted,
             decode_s=now - first,
+            drafted_tokens=self.drafted,
+            accepted_tokens=self.accepted,
         )

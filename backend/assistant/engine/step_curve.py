@@ -48,6 +48,11 @@ class StepCurve:
         """The same measurements, uncorrected."""
         return StepCurve(dict(self._points), self._max_rows, self.step_s)
 
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Numbers of rows that were measured."""
+        return tuple([rows for rows, _ in self._points])
+
     def seconds(self, rows: int) -> float:
         """Predicted duration of a step of ``rows`` rows."""
         return self._measured(rows) * self._scale

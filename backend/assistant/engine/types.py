@@ -44,8 +44,8 @@ class GenerateRequest:
     """A prompt as token ids, with BOS where the model wants it, and the limits of its answer.
 
     ``grammar`` is GBNF with a rule ``root``. ``logprobs`` asks for the log probability of each token and of so many
-    alternatives. ``adapter`` names a LoRA adapter of the model. Cached prefixes are shared within a ``scope``; the first
-    ``public_tokens`` of the prompt, the system prompt's, may be shared with anybody.
+    alternatives. ``adapter`` names a LoRA adapter of the model. Cached prefixes are shared within a ``scope``; the
+    first ``public_tokens`` of the prompt, the system prompt's, may be shared with anybody.
     """
 
     id: str
@@ -168,7 +168,8 @@ class InvalidGrammarError(InvalidRequestError):
 class EngineStats:
     """What the engine is doing, summed over its models. Counters only grow; the rest is the present.
 
-    ``kv_cells_used`` belong to running requests, ``kv_cells_cached`` to idle prefixes that may be dropped at any time.
+    ``kv_cells_used`` belong to running requests, ``kv_cells_cached`` to idle prefixes that may be dropped at any time;
+    what has been dropped is kept in ``kv_ram_bytes`` and ``kv_disk_bytes``.
     ``predicted_wait_s`` is what a chat request of average size submitted now would wait for its start.
     """
 
@@ -182,6 +183,8 @@ class EngineStats:
     kv_cells_cached: int
     last_step_rows: int
     last_step_s: float
+    kv_ram_bytes: int
+    kv_disk_bytes: int
     steps: int
     prompt_tokens: int
     cached_tokens: int
@@ -190,6 +193,9 @@ class EngineStats:
     cancelled: int
     finished: int
     errors: int
+    drafted_tokens: int
+    accepted_tokens: int
+    restored_tokens: int
 
     @property
     def in_system(self) -> int:
