@@ -7,19 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
+from assistant.engine.kv_mover import KvMover
 from assistant.engine.kv_store import KvStore, KvStoreOptions, ModelPrefixes
 from assistant.engine.model import (
     DecodeError,
     Grammar,
     KvOp,
     Model,
-    Restore,
-    Save,
     Span,
     Truncate,
     UnmetGrammarError,
 )
+from assistant.engine.outlook import Outlook
 from assistant.engine.scheduler import Counters, Plan, Scheduler
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
@@ -30,16 +29,12 @@ from assistant.engine.types import (
     InvalidRequestError,
     Prefill,
     PromptTooLongError,
-    Queued,
     QueueFullError,
     Token,
     TokenEvent,
 )
 
 logger = logging.getLogger(__name__)
-ANNOUNCE_S = 0.5
-"""How often waiting requests hear of their position when nothing changes."""
-
 MOST_REFUSALS = 3
 """Steps in a row without a KV slot after which a sequence that runs alone is given up."""
 
@@ -97,18 +92,15 @@ class Lane:
             drafts=model.n_drafts_max if options.speculation else 0,
             limit=self.limit,
         )
-        self._store = store
-        self._fingerprint = fingerprint
-        self.load = Load(slots=self.scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
+        self._kv = KvMover(model, store, fingerprint)
+        self._outlook = Outlook(self.scheduler, curve, model.n_ctx)
         self._options = options
         self._clock = clock
         self._on_end = on_end
         self._sequences: dict[str, Sequence] = {}
         self._plan: Plan | None = None
-        self._completion = 0.5
         self._refusals = 0
-        self._announced_at = 0.0
-        self._arrivals = False
+        self._changed = False
 
     @property
     def busy(self) -> bool:
@@ -136,9 +128,7 @@ class Lane:
 
     def check_queue(self, request: GenerateRequest) -> None:
         """Raise QueueFullError if the request would wait too long. Any thread."""
-        ahead = [self._work(each) for each in tuple(self.inbox)]
-        mine = Work(len(request.tokens), request.max_tokens * self._completion, request.priority)
-        wait_s = predict_wait(self.load, ahead, mine)
+        wait_s = self._outlook.wait_s(tuple(self.inbox), request)
         if self.queue_depth >= self._options.queue_max:
             raise QueueFullError(max(1.0, wait_s / max(self.queue_depth, 1)))
         if wait_s > self._options.queue_max_wait_s:
@@ -146,8 +136,7 @@ class Lane:
 
     def predicted_wait(self) -> float:
         """Seconds that a chat request of average size would wait. Any thread."""
-        ahead = [self._work(each) for each in tuple(self.inbox)]
-        return predict_wait(self.load, ahead, Work(0, 0.0, priority=1))
+        return self._outlook.wait_s(tuple(self.inbox))
 
     def step(self) -> bool:
         """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell.
@@ -161,15 +150,14 @@ class Lane:
         plan = self._plan_step()
         if plan.spans and self._decode(plan):
             self._sample(plan)
-        self._publish_load()
-        self._announce()
+        self._look_out()
         return came or bool(plan.spans)
 
     def save_idle(self) -> bool:
         """Write an idle prefix down, so that it outlasts the process. False: all are."""
         ops: list[KvOp] = []
         saved = self.scheduler.cache.save_one(ops)
-        self._apply(ops)
+        self._kv.apply(ops)
         return saved
 
     def fail_step(self, error: str) -> None:
@@ -179,7 +167,7 @@ class Lane:
         for sequence in affected:
             if sequence.request.id in self._sequences:
                 self._finish(sequence, FinishReason.ERROR, error)
-        self._publish_load()
+        self._look_out()
 
     def fail_all(self, error: str) -> None:
         """End every request with an error, also those not taken from the inbox yet."""
@@ -212,7 +200,7 @@ class Lane:
 
     def _take_inbox(self) -> None:
         while self.inbox:
-            self._arrivals = True
+            self._changed = True
             sequence = self.inbox[0]
             self._sequences[sequence.request.id] = sequence
             self.scheduler.waiting.arrive(sequence)
@@ -228,7 +216,8 @@ class Lane:
         self._plan = None
         plan = self.scheduler.plan(self._clock())
         self._plan = plan
-        self._apply(plan.ops, plan)
+        for seq_id in self._kv.apply(plan.ops):
+            self.scheduler.restart(seq_id, plan)
         for sequence in plan.sequences:
             if sequence.sampler is None:
                 grammar, sequence.grammar = sequence.grammar, None
@@ -284,7 +273,7 @@ class Lane:
         ops: list[KvOp] = []
         self._refusals += 1
         if self.scheduler.shrink(ops) or self._refusals < MOST_REFUSALS:
-            self._apply(ops)
+            self._kv.apply(ops)
             return
         for sequence in plan.sequences:
             self._finish(sequence, FinishReason.ERROR, "the context has no room for this request")
@@ -312,7 +301,7 @@ class Lane:
             reason, error = FinishReason.ERROR, str(unmet)
         ops: list[KvOp] = []
         self.scheduler.settle(sequence, span, accepted, ops)
-        self._apply(ops)
+        self._kv.apply(ops)
         if reason is not None:
             self._finish(sequence, reason, error)
 
@@ -337,9 +326,10 @@ class Lane:
 
     def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
         del self._sequences[sequence.request.id]
+        self._changed = True
         ops: list[KvOp] = []
         self.scheduler.remove(sequence, ops, keep_cells=reason is not FinishReason.ERROR)
-        self._apply(ops)
+        self._kv.apply(ops)
         self._count_end(sequence, reason)
         finished = sequence.finish(reason, self._clock(), error)
         self._on_end(sequence.request.id)
@@ -349,9 +339,8 @@ class Lane:
         self.counters.finished += 1
         self.counters.cancelled += reason is FinishReason.CANCELLED
         self.counters.errors += reason is FinishReason.ERROR
-        if reason is not FinishReason.ERROR and sequence.request.max_tokens:
-            share = sequence.generated / sequence.request.max_tokens
-            self._completion += 0.1 * (share - self._completion)
+        if reason is not FinishReason.ERROR:
+            self._outlook.learn(sequence)
 
     def _emit(self, sequence: Sequence, event: TokenEvent) -> None:
         try:
@@ -360,58 +349,9 @@ class Lane:
             logger.exception("the receiver of request %s failed; cancelling it", sequence.request.id)
             self.cancelled.add(sequence.request.id)
 
-    def _apply(self, ops: list[KvOp], plan: Plan | None = None) -> None:
-        for op in ops:
-            match op:
-                case Save():
-                    self._save(op)
-                case Restore(seq_id, entry):
-                    if not self._restore(seq_id, entry) and plan is not None:
-                        self.scheduler.restart(seq_id, plan)
-                case _:
-                    self.model.apply(op)
-
-    def _save(self, op: Save) -> None:
-        if not self._store.covers(self._fingerprint, op.owner, op.tokens):
-            self._store.put(self._fingerprint, op.owner, op.public, op.tokens, self.model.save(op.seq_id))
-
-    def _restore(self, seq_id: int, entry: int) -> bool:
-        saved = self._store.cells(entry)
-        if saved is not None and self.model.restore(seq_id, saved):
-            return True
-        logger.warning("a saved prefix could not be restored; it is read again")
-        self._store.remove(entry)
-        return False
-
-    def _announce(self) -> None:
-        now = self._clock()
-        if not self.scheduler.waiting or (now - self._announced_at < ANNOUNCE_S and not self._arrivals):
-            return
-        self._announced_at, self._arrivals = now, False
-        order = self.scheduler.waiting.in_order(now)
-        waits = predict_waits(self.load, [self._work(each) for each in order])
-        for position, (sequence, wait_s) in enumerate(zip(order, waits, strict=True)):
-            self._emit(sequence, Queued(position, wait_s))
-
-    def _publish_load(self) -> None:
-        running = self.scheduler.running.values()
-        self.load = Load(
-            running=tuple([self._work(each) for each in running]),
-            waiting=tuple([self._work(each) for each in self.scheduler.waiting.all()]),
-            slots=self._slots(),
-            prefill_s=self.curve.prefill_s,
-            round_s=self.curve.round_s(len(running)),
-        )
-
-    def _slots(self) -> int:
-        """How many requests run at once: as many as now when some have to wait, else as many as cells suggest."""
-        running = self.scheduler.running
-        if self.scheduler.waiting or not running:
-            return len(running) or self.scheduler.max_running
-        cells = sum(len(each.tokens) + self._work(each).decode for each in running.values())
-        return max(len(running), min(self.scheduler.max_running, int(self.model.n_ctx * len(running) / cells)))
-
-    def _work(self, sequence: Sequence) -> Work:
-        expected = max(sequence.request.max_tokens * self._completion - sequence.generated, 1.0)
-        prefill = sequence.outstanding if sequence.outstanding > 1 else 0
-        return Work(prefill, min(expected, sequence.tokens_left), sequence.request.priority)
+    def _look_out(self) -> None:
+        now, changed = self._clock(), self._changed
+        self._changed = False
+        self._outlook.refresh(now, changed=changed)
+        for sequence, queued in self._outlook.announcements(now, changed=changed):
+            self._emit(sequence, queued)

@@ -30,10 +30,17 @@ class SavedPrefixes(Protocol):
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many leading tokens two lists, or two tuples, share; bisection, so that the comparing is done in C."""
-    low, high = 0, min(len(a), len(b))
-    if high and a[0] != b[0]:
-        return 0
+    """How many leading tokens two lists, or two tuples, share.
+
+    Slices of doubling length, then bisection, so that the comparing is done in C and ends soon where they differ soon.
+    """
+    low, high, step = 0, min(len(a), len(b)), 16
+    while low < high:
+        end = min(low + step, high)
+        if a[low:end] != b[low:end]:
+            high = end - 1
+            break
+        low, step = end, step * 2
     while low < high:
         middle = (low + high + 1) // 2
         if a[low:middle] == b[low:middle]:

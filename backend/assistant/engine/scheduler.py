@@ -171,7 +171,7 @@ class Scheduler:
         sequence.seq_id = None
 
     def _admit(self, now: float, ops: list[KvOp]) -> None:
-        if not self.waiting:
+        if not self.waiting or self._is_full(now):
             return
         for sequence in self.waiting.in_order(now):
             if self._awaits_saved_prefix(sequence) or self._reads_same_prefix(sequence):
@@ -183,6 +183,12 @@ class Scheduler:
                 self._preempt(victim, ops)
             self.waiting.take(sequence)
             self._start(sequence, now, ops)
+
+    def _is_full(self, now: float) -> bool:
+        """Whether all places are taken by sequences that nobody who waits may push out."""
+        if len(self.running) < self.max_running:
+            return False
+        return self._victim().urgency <= min(each.age(now) for each in self.waiting.all())
 
     def _start(self, sequence: Sequence, now: float, ops: list[KvOp]) -> None:
         stored = sequence.stored

@@ -1,0 +1,77 @@
+"""How long those who wait will wait: kept up to date by the engine's thread, read by those who submit."""
+
+from collections.abc import Iterable
+
+from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
+from assistant.engine.scheduler import Scheduler
+from assistant.engine.sequence import Sequence
+from assistant.engine.step_curve import StepCurve
+from assistant.engine.types import GenerateRequest, Queued
+
+ANNOUNCE_S = 0.5
+"""How often waiting requests hear of their position when nothing changes."""
+REFRESH_S = 0.05
+"""How often the load is looked at when nothing changes."""
+
+
+class Outlook:
+    """The load of one model and what it means for newcomers. ``wait_s`` may be called from any thread."""
+
+    def __init__(self, scheduler: Scheduler, curve: StepCurve, cells: int) -> None:
+        self._scheduler = scheduler
+        self._curve = curve
+        self._cells = cells
+        self._load = Load(slots=scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
+        self._completion = 0.5
+        self._refreshed_at = 0.0
+        self._announced_at = 0.0
+
+    def wait_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
+        """Seconds until a request would start behind the load and ``ahead``; None is a chat request of average size."""
+        mine = Work(0, 0.0, priority=1)
+        if request is not None:
+            mine = Work(len(request.tokens), request.max_tokens * self._completion, request.priority)
+        return predict_wait(self._load, [self._work(each) for each in ahead], mine)
+
+    def learn(self, sequence: Sequence) -> None:
+        """A request has run its course: how much of its limit do people use?"""
+        if sequence.request.max_tokens:
+            share = sequence.generated / sequence.request.max_tokens
+            self._completion += 0.1 * (share - self._completion)
+
+    def refresh(self, now: float, *, changed: bool) -> None:
+        """Look at the load again, once in a while and whenever requests have come or gone."""
+        if not changed and now - self._refreshed_at < REFRESH_S:
+            return
+        self._refreshed_at = now
+        running = self._scheduler.running.values()
+        self._load = Load(
+            running=tuple([self._work(each) for each in running]),
+            waiting=tuple([self._work(each) for each in self._scheduler.waiting.all()]),
+            slots=self._slots(),
+            prefill_s=self._curve.prefill_s,
+            round_s=self._curve.round_s(len(running)),
+        )
+
+    def announcements(self, now: float, *, changed: bool) -> list[tuple[Sequence, Queued]]:
+        """What each waiting request is to be told now."""
+        waiting = self._scheduler.waiting
+        if not waiting or (not changed and now - self._announced_at < ANNOUNCE_S):
+            return []
+        self._announced_at = now
+        order = waiting.in_order(now)
+        waits = predict_waits(self._load, [self._work(each) for each in order])
+        return [(each, Queued(place, wait)) for place, (each, wait) in enumerate(zip(order, waits, strict=True))]
+
+    def _slots(self) -> int:
+        """How many requests run at once: as many as now when some have to wait, else as many as cells suggest."""
+        running, most = self._scheduler.running, self._scheduler.max_running
+        if self._scheduler.waiting or not running:
+            return len(running) or most
+        cells = sum(len(each.tokens) + self._work(each).decode for each in running.values())
+        return max(len(running), min(most, int(self._cells * len(running) / cells)))
+
+    def _work(self, sequence: Sequence) -> Work:
+        expected = max(sequence.request.max_tokens * self._completion - sequence.generated, 1.0)
+        prefill = sequence.outstanding if sequence.outstanding > 1 else 0
+        return Work(prefill, min(expected, sequence.tokens_left), sequence.request.priority)
