@@ -99,7 +99,7 @@ def test_no_control_token_slips_through_a_grammar_as_text(served: Served) -> Non
     [
         "", " ", "other ::= \"x\"", "root ::= missing", "root ::= root \"x\"", "root ::= \"x\" )", "\0",
         'root ::= "x"{100000000}', "root ::= " + "(" * (DEEPEST_GRAMMAR + 1) + '"x"' + ")" * (DEEPEST_GRAMMAR + 1),
-        "#" * (LONGEST_GRAMMAR + 1),
+        "#" * (LONGEST_GRAMMAR + 1), 'root ::= "a" !<[7]>', "root ::= [a-z] <[7]>", "root ::= . <[7]>",
     ],
 )  # fmt: skip
 def test_a_bad_grammar_is_refused_before_it_runs(served: Served, grammar: str) -> None:
@@ -108,17 +108,27 @@ def test_a_bad_grammar_is_refused_before_it_runs(served: Served, grammar: str) -
 
 
 @settings(max_examples=150, deadline=None, database=None)
-@given(st.text('root::=|()[]"{}*+?<>!^-\\x \n0123', max_size=60))
+@given(st.text('root::=|()[]"*+?<>!^-\\x \n0123', max_size=60))
 def test_no_grammar_text_brings_the_process_down(served: Served, text: str) -> None:
     with contextlib.suppress(InvalidGrammarError):
         served.submit(served.prompt("x"), 3, grammar=text).wait()
 
 
 def test_a_grammar_that_no_token_can_meet_ends_with_an_error_and_the_engine_goes_on(served: Served) -> None:
-    grammar = 'root ::= "a" <[1]>'  # BOS is never sampled
+    grammar = "root ::= <[400]> <[1]>"  # BOS is never sampled
     finished = served.submit(served.prompt("x"), 5, grammar=grammar).wait()
     assert finished.reason is FinishReason.ERROR
     assert "grammar" in str(finished.error)
+    assert served.submit(served.prompt("x"), 5).wait().reason is FinishReason.LENGTH
+
+
+def test_an_ambiguous_grammar_ends_its_own_request_and_not_the_engine(served: Served) -> None:
+    """Three times as many ways to go on with each bracket."""
+    levels = [f"l{n} ::= " + " | ".join(f'"[" l{n + 1} "{c}"' for c in "abc") for n in range(16)]
+    grammar = "\n".join(["root ::= l0", *levels, 'l16 ::= "x"'])
+    finished = served.submit(served.prompt("x"), 40, grammar=grammar).wait()
+    assert finished.reason is FinishReason.ERROR
+    assert "ambiguous" in str(finished.error)
     assert served.submit(served.prompt("x"), 5).wait().reason is FinishReason.LENGTH
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import random
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from assistant.engine.types import Sampling
 _lib: Any = llama_cpp.llama_cpp
 
 Logits = npt.NDArray[np.float32]
+SLOWEST_S = 0.5
+"""Seconds that a grammar may take for one token; ambiguous ones take many times longer with each."""
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -53,9 +56,10 @@ class GrammarSampler:
         self._candidates = np.zeros(size, _CANDIDATE)
 
     def sample(self, row: int) -> int:
-        """Draw a token that the grammar allows. Raises UnmetGrammarError when there is none."""
+        """Draw a token that the grammar allows. Raises UnmetGrammarError when there is none, or it takes too long."""
         if self._chain is None:
             raise RuntimeError("the sampler has been closed")
+        began = time.monotonic()
         logits = row_logits(self._context, row, len(self._candidates))
         token = self._draw(self._fill(logits))
         if not self._allowed(token):
@@ -66,6 +70,8 @@ class GrammarSampler:
             token = self._draw(everything)
         _lib.llama_sampler_accept(self._chain, token)
         _lib.llama_sampler_accept(self._grammar.handle, token)
+        if time.monotonic() - began > SLOWEST_S:
+            raise UnmetGrammarError("the grammar is too ambiguous: it takes too long to say which token may come next")
         return token
 
     def close(self) -> None:

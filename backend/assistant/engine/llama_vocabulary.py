@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import re
 import weakref
 from typing import Any
 
@@ -14,7 +15,11 @@ _lib: Any = llama_cpp.llama_cpp
 
 LONGEST_GRAMMAR = 256 * 1024
 DEEPEST_GRAMMAR = 128
-"""Bytes and nested groups of a grammar: llama.cpp's parser calls itself, and has no limit of its own."""
+"""Bytes and nested groups of a grammar."""
+_ELEMENT = re.compile(
+    r'(?P<comment>#[^\n]*)|(?P<token><[^>]*>?)|(?P<characters>"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|\.)|[()]',
+    re.DOTALL,
+)
 
 
 @functools.cache
@@ -90,8 +95,7 @@ class LlamaVocabulary:
         data = text.encode(errors="replace")
         if not text.strip() or len(data) > LONGEST_GRAMMAR or b"\0" in data:
             raise InvalidGrammarError(f"the grammar must be text of at most {LONGEST_GRAMMAR // 1024} KiB")
-        if nesting(text) > DEEPEST_GRAMMAR:
-            raise InvalidGrammarError(f"the grammar nests more than {DEEPEST_GRAMMAR} groups")
+        check_grammar(text)
         log = init_backend()
         log.take_errors()
         handle: int | None = _lib.llama_sampler_init_grammar(self._vocab, data, b"root")
@@ -131,10 +135,19 @@ class LlamaVocabulary:
         return next(found, None)
 
 
-def nesting(grammar: str) -> int:
-    """How deep groups are nested in a grammar; parentheses in literals count too."""
+def check_grammar(text: str) -> None:
+    """Refuse what llama.cpp's parser accepts and then ends the process for. Raises InvalidGrammarError.
+
+    Its parser calls itself for each group. And where a token element follows characters, it lets a token through that
+    covers both, and throws when that token is chosen.
+    """
     depth = deepest = 0
-    for character in grammar:
-        depth += (character == "(") - (character == ")")
+    kinds = set()
+    for match in _ELEMENT.finditer(text):
+        kinds.add(match.lastgroup)
+        depth += (match.group() == "(") - (match.group() == ")")
         deepest = max(deepest, depth)
-    return deepest
+    if deepest > DEEPEST_GRAMMAR:
+        raise InvalidGrammarError(f"the grammar nests more than {DEEPEST_GRAMMAR} groups")
+    if kinds >= {"token", "characters"}:
+        raise InvalidGrammarError("a grammar has either characters or <[token]> elements, not both")

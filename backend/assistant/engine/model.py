@@ -75,7 +75,7 @@ class DecodeError(EngineError):
 
 
 class UnmetGrammarError(EngineError):
-    """No token of the vocabulary can go on with what the grammar asks for."""
+    """No token can go on with what the grammar asks for, or to find one takes too long."""
 
 
 class Grammar(Protocol):
