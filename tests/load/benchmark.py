@@ -5,74 +5,54 @@ counted apart: the server said when to come back.
 """
 
 import argparse
-import json
+import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import httpx
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # run as a file, it finds its neighbours
+
+from tests.load.clients import Client, Endpoint, Reply
+from tests.load.report import percentile
 
 LEVELS = {"light": (20, 2), "medium": (50, 5), "heavy": (100, 10)}
 PROMPT = "# request {number}\nimport os\nimport sys\n\n\ndef main("
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One request: HTTP status, seconds to the first token and in all, tokens written."""
-
-    status: int
-    first_s: float
-    total_s: float
-    tokens: int
+def body(number: int, max_tokens: int) -> dict[str, Any]:
+    return {"prompt": PROMPT.format(number=number), "max_tokens": max_tokens, "temperature": 0.8}
 
 
-def call(client: httpx.Client, number: int, max_tokens: int) -> Outcome:
-    body = {
-        "prompt": PROMPT.format(number=number),
-        "max_tokens": max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": 0.8,
-    }
-    started, first, tokens = time.monotonic(), 0.0, 0
-    with client.stream("POST", "/v1/completions", json=body) as response:
-        for line in response.iter_lines():
-            if not line.startswith("data: {"):
-                continue
-            chunk = json.loads(line[6:])
-            if chunk["choices"] and chunk["choices"][0]["text"]:
-                first = first or time.monotonic() - started
-            tokens = (chunk.get("usage") or {}).get("completion_tokens", tokens)
-    return Outcome(response.status_code, first, time.monotonic() - started, tokens)
+async def measure(endpoint: Endpoint, requests: int, at_once: int, max_tokens: int) -> tuple[list[Reply], float]:
+    """All replies, and the seconds they took together."""
+    room = asyncio.Semaphore(at_once)
 
+    async def ask(number: int) -> Reply:
+        async with room:
+            return await client.start(body(number, max_tokens)).end()
 
-def measure(url: str, api_key: str, requests: int, at_once: int, max_tokens: int) -> tuple[list[Outcome], float]:
-    """All outcomes, and the seconds they took together."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=600) as client, ThreadPoolExecutor(at_once) as pool:
-        call(client, -1, 8)
+    async with Client(endpoint) as client:
+        await client.start(body(-1, 8)).end()
         started = time.monotonic()
-        outcomes = list(pool.map(lambda number: call(client, number, max_tokens), range(requests)))
-        return outcomes, time.monotonic() - started
+        replies = await asyncio.gather(*(ask(number) for number in range(requests)))
+        return replies, time.monotonic() - started
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def report(outcomes: list[Outcome], seconds: float, at_once: int) -> str:
-    good = [each for each in outcomes if each.status == 200 and each.tokens]
-    refused = sum(each.status == 429 for each in outcomes)
+def report(replies: Sequence[Reply], seconds: float, at_once: int) -> str:
+    good = [reply for reply in replies if reply.status == 200 and reply.arrivals]
+    refused = sum(reply.status == 429 for reply in replies)
     if not good:
         return f"no request succeeded; {refused} were told to come back later"
-    firsts = [each.first_s for each in good]
-    speeds = [(each.tokens - 1) / (each.total_s - each.first_s) for each in good if each.tokens > 1]
+    firsts = [reply.ttft for reply in good]
+    speeds = [reply.decode_rate for reply in good if len(reply.arrivals) > 1] or [0.0]
     return (
-        f"{at_once} at once: {len(good)}/{len(outcomes)} succeeded, {refused} refused; "
+        f"{at_once} at once: {len(good)}/{len(replies)} succeeded, {refused} refused; "
         f"TTFT p50 {statistics.median(firsts) * 1e3:.0f} ms, p95 {percentile(firsts, 0.95) * 1e3:.0f} ms; "
-        f"{statistics.median(speeds):.0f} tok/s each, {sum(each.tokens for each in good) / seconds:.0f} tok/s in all"
+        f"{statistics.median(speeds):.0f} tok/s each, "
+        f"{sum(reply.completion_tokens for reply in good) / seconds:.0f} tok/s in all"
     )
 
 
@@ -87,8 +67,9 @@ def main() -> None:
     arguments = parser.parse_args()
     requests, at_once = LEVELS[arguments.level]
     requests, at_once = arguments.requests or requests, arguments.at_once or at_once
-    outcomes, seconds = measure(arguments.url, arguments.api_key, requests, at_once, arguments.max_tokens)
-    print(report(outcomes, seconds, at_once))
+    endpoint = Endpoint("server", arguments.url, keys=(arguments.api_key,) if arguments.api_key else ())
+    replies, seconds = asyncio.run(measure(endpoint, requests, at_once, arguments.max_tokens))
+    print(report(replies, seconds, at_once))
 
 
 if __name__ == "__main__":

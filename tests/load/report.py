@@ -1,0 +1,132 @@
+"""From samples to ratios with their spread, beside what was promised."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on the ratio ours / theirs, or on our own figure. ``aim`` is hoped for, not promised."""
+
+    of: Literal["ratio", "ours"]
+    at: Literal["least", "most"]
+    bound: float
+    aim: float | None = None
+
+    def met(self, value: float) -> bool:
+        return value >= self.bound if self.at == "least" else value <= self.bound
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at == "least" else "≤"
+        aim = "" if self.aim is None else f" (aim {self.aim:g})"
+        return f"{'' if self.of == 'ratio' else 'ours '}{sign} {self.bound:.4g}{aim}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure of ours beside the same of a peer's, a sample a round; without ``theirs`` it stands alone.
+
+    ``peer`` is whom or what ours is compared with. A row without a target is told, not judged.
+    """
+
+    name: str
+    unit: str
+    ours: tuple[float, ...]
+    theirs: tuple[float, ...] = ()
+    peer: str = ""
+    target: Target | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Median of ours over median of theirs."""
+        return statistics.median(self.ours) / statistics.median(self.theirs) if self.theirs else None
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The lowest and the highest ratio: round by round where both ran the same rounds."""
+        if not self.theirs:
+            return None
+        if len(self.ours) == len(self.theirs):
+            ratios = [one / other for one, other in zip(self.ours, self.theirs, strict=True)]
+        else:
+            ratios = [one / statistics.median(self.theirs) for one in self.ours]
+        return min(ratios), max(ratios)
+
+    @property
+    def passed(self) -> bool | None:
+        """None where nothing was promised, or where there is nobody to compare with."""
+        if self.target is None:
+            return None
+        value = self.ratio if self.target.of == "ratio" else statistics.median(self.ours)
+        return None if value is None else self.target.met(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a scenario found: its rows, what has to be known to read them, and the raw numbers.
+
+    ``failed``: it did not come to its end.
+    """
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    raw: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Names of the figures that do not reach what was promised; all of it, if the scenario failed."""
+        return ("everything",) if self.failed else tuple(row.name for row in self.rows if row.passed is False)
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that ``share`` of all are at or below, interpolated between neighbours."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Least-squares change of the second coordinate per unit of the first."""
+    xs, ys = zip(*points, strict=True)
+    return statistics.linear_regression(xs, ys).slope if len(set(xs)) > 1 else 0.0
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Rows for a terminal."""
+    head = ("figure", "ours", "theirs", "peer", "ratio (spread)", "target", "")
+    lines = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """A result as it is written to a file."""
+    rows = [{**asdict(row), "ratio": row.ratio, "spread": row.spread, "passed": row.passed} for row in result.rows]
+    return {"rows": rows, "notes": result.notes, "failed": result.failed, "raw": result.raw}
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ratio = (
+        "" if row.ratio is None or row.spread is None else f"{row.ratio:.3f} ({row.spread[0]:.3f}–{row.spread[1]:.3f})"
+    )
+    verdict = {None: "", True: "pass", False: "FAIL"}[row.passed]
+    return (
+        row.name, _value(row.ours, row.unit), _value(row.theirs, row.unit), row.peer, ratio, str(row.target or ""),
+        verdict,
+    )  # fmt: skip
+
+
+def _value(samples: Sequence[float], unit: str) -> str:
+    if not samples:
+        return ""
+    value = statistics.median(samples)
+    if unit == "s" and value < 1:
+        return f"{value * 1e3:.1f} ms"
+    if unit == "%":
+        return f"{value * 100:.1f} %"
+    return f"{value:.4g} {unit}"
