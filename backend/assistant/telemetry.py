@@ -55,7 +55,7 @@ def set_up_logging(level: str, style: str) -> None:
 
 
 class Metrics:
-    """What the service counts itself; the engine's own figures come through ``EngineCollector``."""
+    """What the service counts itself; the engine's own figures come through ``FigureCollector``."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -97,7 +97,10 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number read when Prometheus asks. ``name`` comes without the prefix and without ``_total``."""
+    """A number read when Prometheus asks. ``name`` comes without the prefix and without ``_total``.
+
+    Figures of one name differ in the values of their labels.
+    """
 
     name: str
     help: str
@@ -113,9 +116,12 @@ class FigureCollector(Collector):
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
         for figure in self._read():
-            family = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
             names, values = [name for name, _ in figure.labels], [value for _, value in figure.labels]
-            metric = family(f"codellama_{figure.name}", figure.help, labels=names)
-            metric.add_metric(values, figure.value)
-            yield metric
+            kind = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
+            new = kind(f"codellama_{figure.name}", figure.help, labels=names)
+            family = families.setdefault(figure.name, new)
+            assert isinstance(family, kind)
+            family.add_metric(values, figure.value)
+        return families.values()

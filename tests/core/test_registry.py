@@ -50,6 +50,29 @@ def test_a_rejected_version_is_never_promoted(session: Session, tmp_path: Path) 
         registry.promote(session, rejected.id)
 
 
+def test_a_challenger_stands_beside_the_champion_until_it_wins_or_is_withdrawn(
+    session: Session, tmp_path: Path
+) -> None:
+    first, second, third = (add(session, tmp_path, name) for name in ("first", "second", "third"))
+    registry.promote(session, first.id)
+    registry.challenge(session, second.id)
+    registry.challenge(session, third.id)
+    assert (registry.champion(session), registry.challenger(session)) == (first, third)
+    registry.promote(session, second.id)
+    assert registry.challenger(session) == third
+    registry.promote(session, third.id)
+    assert (registry.champion(session), registry.challenger(session)) == (third, None)
+    registry.challenge(session, first.id)
+    registry.end_challenge(session)
+    assert registry.challenger(session) is None
+
+
+def test_a_rejected_version_is_no_challenger(session: Session, tmp_path: Path) -> None:
+    rejected = add(session, tmp_path, "bad", VersionState.REJECTED)
+    with pytest.raises(registry.UnknownVersionError):
+        registry.challenge(session, rejected.id)
+
+
 def test_there_is_nothing_to_roll_back_to_at_first(session: Session, tmp_path: Path) -> None:
     registry.promote(session, add(session, tmp_path, "only").id)
     with pytest.raises(registry.NoPreviousVersionError):

@@ -1,12 +1,13 @@
-"""Which model is served: registers, watches the aliases, loads and swaps.
+"""Which models are served: registers, watches the aliases, loads and swaps.
 
-The champion in the database is the truth. A version that cannot be loaded never replaces one that works.
+The aliases in the database are the truth. A version that cannot be loaded never replaces one that works.
 """
 
 import asyncio
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,10 @@ from sqlalchemy.orm import Session
 from assistant.engine.model import Model
 from assistant.engine.types import ModelLoadError
 from assistant.errors import DatabaseUnavailableError
+from assistant.services.adapters import adapter_beside
 from assistant.services.database import Database
-from assistant.services.generators.local import LocalGenerator
-from assistant.services.generators.types import ModelIdentity
+from assistant.services.generators.roster import Roster
+from assistant.services.generators.types import Alias, ModelIdentity
 from codellama_core import registry
 from codellama_core.database import plain_url
 from codellama_core.ids import uuid7
@@ -30,7 +32,27 @@ logger = logging.getLogger(__name__)
 
 POLL_S: Final = 30.0
 DEMO_NAME: Final = "demo"
-Load = Callable[[Path], Model]
+NOTHING_REGISTERED: Final = (
+    "no model is registered: set MODEL_PATH to a GGUF file, or UPSTREAM_URL to a server that speaks OpenAI's API"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How files become models. ``load`` raises ModelLoadError; ``kv_type`` is part of what a saved prefix fits."""
+
+    load: Callable[[Path], Model]
+    kv_type: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """The versions that the aliases name."""
+
+    champion: ModelVersion | None
+    challenger: ModelVersion | None
+    previous: ModelVersion | None
 
 
 class NothingToServeError(Exception):
@@ -38,32 +60,32 @@ class NothingToServeError(Exception):
 
 
 class ModelService:
-    """Keeps the generator on the champion."""
+    """Keeps the roster as the aliases say: the champion, and beside it the challenger while there is one."""
 
     def __init__(
-        self, database: Database, url: str, models_dir: Path, generator: LocalGenerator, load: Load,
+        self, database: Database, url: str, models_dir: Path, roster: Roster, loading: Loading,
         instance_id: uuid.UUID, host: str,
     ) -> None:  # fmt: skip
         self._database = database
         self._url = url
         self._models_dir = models_dir
-        self._generator = generator
-        self._load = load
+        self._roster = roster
+        self._loading = loading
         self._instance_id = instance_id
         self._host = host
         self._refused: dict[uuid.UUID, str] = {}
-        self._demo = False
         self._hint = asyncio.Event()
 
     @property
     def problem(self) -> str | None:
-        """Why the champion is not the version being served, if it is not."""
+        """Why the champion or the challenger is not being served, if it is not."""
         return next(iter(self._refused.values()), None)
 
     @property
     def demo(self) -> bool:
         """Whether the bundled demo model, or a version fine-tuned from it, is served."""
-        return self._demo
+        champion = self._roster.champion
+        return champion is not None and champion.base.startswith(DEMO_NAME)
 
     async def register(self, path: Path) -> None:
         """Write MODEL_PATH down; it becomes champion only if there is none. Raises ModelLoadError if it is missing."""
@@ -85,11 +107,11 @@ class ModelService:
 
     async def start(self) -> None:
         """Load the champion, or the version before it. Raises NothingToServeError."""
-        champion, previous = await self._aliases()
-        for version in (champion, previous):
-            if version is not None and await self._serve(version):
+        aliases = await self._aliases()
+        for version in (aliases.champion, aliases.previous):
+            if version is not None and await self._serve(version, "champion"):
                 return
-        reasons = "; ".join(self._refused.values()) or "no model is registered: set MODEL_PATH to a GGUF file"
+        reasons = "; ".join(self._refused.values()) or NOTHING_REGISTERED
         raise NothingToServeError(f"There is no model to serve: {reasons}.")
 
     async def run(self) -> None:
@@ -111,35 +133,85 @@ class ModelService:
             listener.cancel()
 
     async def follow(self) -> None:
-        """Serve the champion if it is another version than the one served now."""
-        champion, _ = await self._aliases()
-        if champion is None or champion.id == self._generator.version_id:
-            self._refused.clear()
-        else:
-            await self._serve(champion)
+        """Serve what the aliases name, where that is something else than what is served now."""
+        aliases = await self._aliases()
+        await self._follow_champion(aliases.champion)
+        await self._follow_challenger(aliases)
+        wanted = {version.id for version in (aliases.champion, aliases.challenger) if version is not None}
+        served = {identity.version_id for identity in self._roster.models}
+        self._refused = {id: why for id, why in self._refused.items() if id in wanted - served}
 
-    async def _serve(self, version: ModelVersion) -> bool:
+    async def _follow_champion(self, wanted: ModelVersion | None) -> None:
+        now = self._roster.champion
+        if wanted is None or (now is not None and now.identity.version_id == wanted.id):
+            return
+        if self._roster.promote(wanted.id):
+            logger.info("the challenger %s is champion now", wanted.name)
+        else:
+            await self._serve(wanted, "champion")
+
+    async def _follow_challenger(self, aliases: Aliases) -> None:
+        wanted, now = aliases.challenger, self._roster.challenger
+        if wanted is not None and now is not None and now.identity.version_id == wanted.id:
+            return
+        if wanted is None or wanted == aliases.champion:
+            self._roster.remove_challenger()
+        elif not await self._serve_as_adapter(wanted, aliases.champion):
+            await self._serve(wanted, "challenger")
+
+    async def _serve(self, version: ModelVersion, alias: Alias) -> bool:
         path = registry.file_of(version, self._models_dir)
         try:
-            model = await asyncio.to_thread(self._load, path)
+            model = await asyncio.to_thread(self._loading.load, path)
         except ModelLoadError as error:
             if version.id not in self._refused:
                 logger.error("version %s is refused: %s", version.name, error)
             self._refused[version.id] = f"version {version.name} cannot be loaded ({error})"
             return False
-        await self._generator.install(str(uuid7()), ModelIdentity(version.name, version.id), model)
-        self._refused.clear()
-        self._demo = model.metadata.get("general.name", "").startswith(DEMO_NAME)
-        kind = " (a demo model, for trying the product out)" if self._demo else ""
-        logger.info("serving %s%s", version.name, kind, extra={"version": version.name, "model": model.description})
+        identity = ModelIdentity(version.name, version.id, alias)
+        fingerprint = f"{version.sha256}-{self._loading.kv_type}"
+        await self._roster.install(
+            str(uuid7()), identity, model, fingerprint=fingerprint, threads=self._loading.threads
+        )  # fmt: skip
+        kind = " (a demo model, for trying the product out)" if self.demo else ""
+        logger.info(
+            "serving %s as %s%s", version.name, alias, kind,
+            extra={"version": version.name, "model": model.description},
+        )  # fmt: skip
         return True
 
-    async def _aliases(self) -> tuple[ModelVersion | None, ModelVersion | None]:
+    async def _serve_as_adapter(self, version: ModelVersion, base: ModelVersion | None) -> bool:
+        """Serve a challenger as the champion's weights and its adapter, where the two belong together.
+
+        That saves a second copy of the weights. The gate measured the merged and quantized file, so probabilities
+        differ from it by what quantization does to the change; a version that wins is served from its own file.
+        """
+        champion = self._roster.champion
+        if base is None or base.run_id is not None or champion is None or champion.identity.version_id != base.id:
+            return False
+        path = registry.file_of(version, self._models_dir)
+        adapter = await asyncio.to_thread(adapter_beside, path, champion.base)
+        if adapter is None:
+            return False
+        try:
+            await self._roster.install_adapter(ModelIdentity(version.name, version.id, "challenger"), adapter)
+        except ModelLoadError as error:
+            logger.warning("the adapter of %s is no use, its own file is loaded: %s", version.name, error)
+            return False
+        logger.info("serving %s as challenger, as an adapter of the champion", version.name)
+        return True
+
+    async def _aliases(self) -> Aliases:
+        def read(session: Session) -> Aliases:
+            return Aliases(registry.champion(session), registry.challenger(session), registry.previous(session))
+
         async with self._database.session() as session:
-            return await session.run_sync(lambda s: (registry.champion(s), registry.previous(s)))
+            return await session.run_sync(read)
 
     async def _report(self) -> None:
-        values: dict[str, Any] = {"version_id": self._generator.version_id, "heartbeat_at": datetime.now(UTC)}
+        champion = self._roster.champion
+        version_id = champion.identity.version_id if champion else None
+        values: dict[str, Any] = {"version_id": version_id, "heartbeat_at": datetime.now(UTC)}
         row = {"instance_id": self._instance_id, "host": self._host, **values}
         statement = insert(Replica).values(row).on_conflict_do_update(index_elements=["instance_id"], set_=values)
         async with self._database.session() as session:

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from codellama_core.models import Alias, ModelAlias, ModelVersion, VersionState
@@ -92,15 +92,33 @@ def previous(session: Session) -> ModelVersion | None:
     return aliased(session, Alias.PREVIOUS)
 
 
+def challenger(session: Session) -> ModelVersion | None:
+    return aliased(session, Alias.CHALLENGER)
+
+
+def challenge(session: Session, version_id: uuid.UUID) -> None:
+    """Serve a version beside the champion, for those who ask for it. Raises UnknownVersionError."""
+    _lock(session)
+    _available(session, version_id)
+    _point(session, Alias.CHALLENGER, version_id)
+    _notify(session)
+
+
+def end_challenge(session: Session) -> None:
+    """Serve the champion only."""
+    _lock(session)
+    session.execute(delete(ModelAlias).where(ModelAlias.alias == Alias.CHALLENGER))
+    _notify(session)
+
+
 def promote(session: Session, version_id: uuid.UUID) -> None:
-    """Make a version the champion and keep the one before it as previous.
+    """Make a version the champion and keep the one before it as previous; a challenger that wins is none any more.
 
     Raises UnknownVersionError when there is no such version or it is not available.
     """
     _lock(session)
-    version = session.get(ModelVersion, version_id)
-    if version is None or version.state is not VersionState.AVAILABLE:
-        raise UnknownVersionError(f"version {version_id} is not there to be served")
+    _available(session, version_id)
+    session.execute(delete(ModelAlias).where(ModelAlias.alias == Alias.CHALLENGER, ModelAlias.version_id == version_id))
     current = champion(session)
     if current is not None and current.id == version_id:
         return
@@ -120,6 +138,12 @@ def rollback(session: Session) -> ModelVersion:
     _point(session, Alias.PREVIOUS, current.id)
     _notify(session)
     return before
+
+
+def _available(session: Session, version_id: uuid.UUID) -> None:
+    version = session.get(ModelVersion, version_id)
+    if version is None or version.state is not VersionState.AVAILABLE:
+        raise UnknownVersionError(f"version {version_id} is not there to be served")
 
 
 def _lock(session: Session) -> None:

@@ -1,16 +1,17 @@
 """Text from the engine: template, tokens, submission, and the model that is served now."""
 
 import asyncio
-import uuid
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Final
 
 from assistant.engine.engine import Engine
-from assistant.engine.model import Model, Vocabulary
+from assistant.engine.model import Model
 from assistant.engine.types import (
+    Emit,
     EngineStoppedError,
     GenerateRequest,
+    InvalidGrammarError,
     PromptTooLongError,
     QueueFullError,
     UnknownModelError,
@@ -22,142 +23,130 @@ from assistant.errors import (
     InvalidRequestError,
     ModelUnavailableError,
 )
-from assistant.services.generators.streams import EngineStream
+from assistant.services.generators.public import public_tokens
+from assistant.services.generators.roster import Roster, ServedModel
+from assistant.services.generators.streams import EngineStream, TimeLimits
 from assistant.services.generators.types import (
     ChatPrompt,
-    InfillPrompt,
+    Format,
+    GrammarFormat,
+    Kind,
     ModelIdentity,
     Prompt,
-    TextPrompt,
     TextRequest,
+    TokenPrompt,
 )
+from assistant.services.grammar.formats import gbnf, parameter_of
 from assistant.services.stream import TextAssembler
-from codellama_core.prompt import (
-    CODELLAMA_TEMPLATE,
-    SpecialTokens,
-    TemplateError,
-    chat_tokens,
-    infill_tokens,
+from assistant.services.tools import as_read
+
+NO_GRAMMARS: Final = (
+    "'grammar' is turned off here: llama.cpp can take forever over some. Use response_format with a JSON schema, "
+    "or let the server be started with ALLOW_GRAMMARS=on for people who are trusted."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model in the engine, and how to speak to it. It outlives the model for streams that still run on it."""
-
-    key: str
-    identity: ModelIdentity
-    vocabulary: Vocabulary
-    special: SpecialTokens
-    template: str
-    n_ctx: int
-
-    def tokens(self, prompt: Prompt) -> list[int]:
-        """Raises InvalidRequestError when the prompt cannot be put to this model."""
-        try:
-            if isinstance(prompt, ChatPrompt):
-                return chat_tokens(prompt.messages, self.vocabulary.tokenize, self.special, self.template)
-            if isinstance(prompt, InfillPrompt):
-                return infill_tokens(prompt.prefix, prompt.suffix, self.vocabulary.tokenize, self.special)
-        except TemplateError as error:
-            raise InvalidRequestError(f"The chat template refuses these messages: {error}", param="messages") from None
-        except ValueError as error:
-            raise InvalidRequestError(f"This model cannot fill in: {error}.", param="suffix") from None
-        if isinstance(prompt, TextPrompt):
-            text = self.vocabulary.tokenize(prompt.text) if prompt.text else []
-            return [self.special.bos, *text]
-        return list(prompt.tokens)
-
-
-def served(key: str, identity: ModelIdentity, model: Model) -> ServedModel:
-    """Describe a loaded model; the template is the file's own, or CodeLlama's where the file has none."""
-    vocabulary = model.vocabulary
-    special = SpecialTokens(
-        bos=1 if vocabulary.bos is None else vocabulary.bos,
-        eos=2 if vocabulary.eos is None else vocabulary.eos,
-        prefix=vocabulary.fim_prefix,
-        suffix=vocabulary.fim_suffix,
-        middle=vocabulary.fim_middle,
-        end_of_infill=vocabulary.eot,
-    )
-    template = model.chat_template or CODELLAMA_TEMPLATE
-    return ServedModel(key, identity, vocabulary, special, template, min(model.n_ctx, model.n_ctx_train))
 
 
 class LocalGenerator:
     """The Generator over our engine."""
 
-    kind: Literal["llama.cpp", "mock"] = "llama.cpp"
+    kind: Kind = "llama.cpp"
 
-    def __init__(self, engine: Engine, *, max_tokens: int, max_seconds: float) -> None:
+    def __init__(self, engine: Engine, *, max_tokens: int, max_seconds: float, allow_grammars: bool = False) -> None:
         self._engine = engine
         self._max_tokens = max_tokens
         self._max_seconds = max_seconds
-        self._served: ServedModel | None = None
+        self._allow_grammars = allow_grammars
+        self.roster = Roster(engine)
 
     @property
     def model(self) -> ModelIdentity | None:
-        return self._served.identity if self._served else None
+        return self.roster.champion.identity if self.roster.champion else None
 
     @property
-    def version_id(self) -> uuid.UUID | None:
-        return self._served.identity.version_id if self._served else None
+    def models(self) -> tuple[ModelIdentity, ...]:
+        return self.roster.models
+
+    @property
+    def predicted_wait_s(self) -> float:
+        return self._engine.stats().predicted_wait_s
+
+    async def problem(self) -> str | None:
+        return None if self.roster.champion else "No model is loaded yet."
 
     @property
     def context_tokens(self) -> int | None:
-        return self._served.n_ctx if self._served else None
+        return self.roster.champion.n_ctx if self.roster.champion else None
 
     async def install(self, key: str, identity: ModelIdentity, model: Model) -> None:
-        """Serve a loaded model from now on; the one before it is let go when its last stream has ended."""
-        await asyncio.to_thread(self._engine.add_model, key, model)
-        before = self._served
-        self._engine.activate(key)
-        self._served = served(key, identity, model)
-        if before is not None:
-            self._engine.retire(before.key)
+        """Serve a loaded model from now on, in the place of the one before it."""
+        await self.roster.install(key, identity, model)
 
     def count_tokens(self, prompt: Prompt) -> int:
-        return len(self._current().tokens(prompt))
+        return len(self.roster.chosen(None).tokens(prompt))
 
     async def start(self, request: TextRequest) -> EngineStream:
-        """Submit a request. Raises BusyError, ContextLengthError, InvalidRequestError, ModelUnavailableError."""
-        model = self._current()
-        self._check_bias(request, model)
-        tokens = model.tokens(request.prompt)
+        """Submit a request to the version it names.
+
+        Raises BusyError, ContextLengthError, InvalidRequestError, ModelNotFoundError, ModelUnavailableError.
+        """
+        model = self.roster.chosen(request.model)
+        try:
+            return await self._start(request, model)
+        except (InvalidRequestError, ModelUnavailableError):
+            current = self.roster.chosen(request.model)
+            if current is model:
+                raise
+        return await self._start(request, current)  # the version was replaced in the meantime
+
+    async def _start(self, request: TextRequest, model: ServedModel) -> EngineStream:
+        self._check_ids(request, model)
+        if isinstance(request.format, GrammarFormat) and not self._allow_grammars:
+            raise InvalidRequestError(NO_GRAMMARS, param="grammar")
+        prompt = as_read(request.prompt, request.format)
+        tokens = await model.read(prompt)
         room = model.n_ctx - len(tokens)
-        if room < 1:
-            raise ContextLengthError(len(tokens), model.n_ctx - 1)
         stream = EngineStream(
             model.identity,
             len(tokens),
             TextAssembler(request.stop, strip=isinstance(request.prompt, ChatPrompt)),
             model.vocabulary.token_to_bytes,
             partial(self._engine.cancel, request.id),
-            self._max_seconds,
+            TimeLimits(self._max_seconds, request.max_prompt_s, request.max_predict_s),
         )
+        wanted = self._engine_request(request, model, tokens, room)
+        wanted = replace(wanted, public_tokens=public_tokens(prompt, tokens, model.tokens))
         try:
-            self._engine.submit(self._engine_request(request, model, tokens, room), stream.emit, model.key)
+            if request.format is None:
+                self._engine.submit(wanted, stream.emit, model.key)
+            else:  # making and parsing a grammar may take a while
+                await asyncio.to_thread(self._submit_formatted, wanted, request.format, stream.emit, model.key)
         except QueueFullError as error:
             raise BusyError(error.retry_after_s) from None
         except PromptTooLongError as error:
             raise ContextLengthError(error.tokens, error.limit) from None
+        except InvalidGrammarError as error:
+            param = parameter_of(request.format)
+            raise InvalidRequestError(f"{param}: {error}.", param=param) from None
         except EngineRefusal as error:
             raise InvalidRequestError(f"{error}.") from None
         except (EngineStoppedError, UnknownModelError):
             raise ModelUnavailableError from None
         return stream
 
-    @staticmethod
-    def _check_bias(request: TextRequest, model: ServedModel) -> None:
-        unknown = [token for token, _ in request.sampling.logit_bias if token >= model.vocabulary.size]
-        if unknown:
-            text = f"logit_bias: this model has no token {unknown[0]}; ids end at {model.vocabulary.size - 1}."
-            raise InvalidRequestError(text, param="logit_bias")
+    def _submit_formatted(self, request: GenerateRequest, wanted: Format | None, emit: Emit, key: str) -> None:
+        grammar = None if wanted is None else gbnf(wanted)
+        self._engine.submit(replace(request, grammar=grammar), emit, key)
 
-    def _current(self) -> ServedModel:
-        if self._served is None:
-            raise ModelUnavailableError
-        return self._served
+    @staticmethod
+    def _check_ids(request: TextRequest, model: ServedModel) -> None:
+        given = {"logit_bias": [token for token, _ in request.sampling.logit_bias]}
+        if isinstance(request.prompt, TokenPrompt):
+            given["prompt"] = list(request.prompt.tokens)
+        for param, tokens in given.items():
+            unknown = next((token for token in tokens if not 0 <= token < model.vocabulary.size), None)
+            if unknown is not None:
+                text = f"{param}: this model has no token {unknown}; ids end at {model.vocabulary.size - 1}."
+                raise InvalidRequestError(text, param=param)
 
     def _engine_request(
         self, request: TextRequest, model: ServedModel, tokens: list[int], room: int
@@ -174,4 +163,7 @@ class LocalGenerator:
             stop_tokens=frozenset(stops),
             priority=request.priority,
             fairness_key=request.fairness_key,
+            scope=request.fairness_key,
+            logprobs=request.logprobs,
+            adapter=model.adapter,
         )

@@ -1,12 +1,13 @@
 """The one interface between what asks for text (chat, ``/v1``, simple calls) and what makes it."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assistant.engine.types import FinishReason, Priority, Sampling, Timings
-from codellama_core.prompt import ChatMessage
+from assistant.errors import ModelNotFoundError, ModelUnavailableError
+from codellama_core.prompt import ChatMessage, ContextFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,11 @@ class TextPrompt:
 
 @dataclass(frozen=True, slots=True)
 class InfillPrompt:
-    """What stands before and after the cursor."""
+    """What stands before and after the cursor, and code from elsewhere that may help."""
 
     prefix: str
     suffix: str
+    extra: tuple[ContextFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,20 @@ class TokenPrompt:
 
 
 Prompt = ChatPrompt | TextPrompt | InfillPrompt | TokenPrompt
+
+
+def text_bytes(prompt: Prompt) -> int:
+    """Bytes of text that a prompt brings; 0 for token ids."""
+    match prompt:
+        case ChatPrompt(messages):
+            texts = [message.content for message in messages]
+        case TextPrompt(text):
+            texts = [text]
+        case InfillPrompt(prefix, suffix, extra):
+            texts = [prefix, suffix, *(file.text for file in extra)]
+        case TokenPrompt():
+            texts = []
+    return sum(len(text.encode(errors="replace")) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,8 @@ class TextRequest:
     """``max_tokens`` None means as many as the context and the server's limit leave.
 
     ``model`` None is whichever version is served. ``max_prompt_s`` bounds the time until the first token, after which
-    the answer ends empty; ``max_predict_s`` bounds writing, from the first token, once a line is complete.
+    the answer ends empty; ``max_predict_s`` bounds writing, from the first token, once a line is complete. ``user`` is
+    whom the caller asks for; it is recorded.
     """
 
     id: str
@@ -96,6 +113,7 @@ class TextRequest:
     logprobs: int | None = None
     max_prompt_s: float | None = None
     max_predict_s: float | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +160,22 @@ class EndEvent:
 Event = QueuedEvent | ReadingEvent | TextEvent | EndEvent
 
 
+Alias = Literal["champion", "challenger"]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which model answers: the name shown to people, and its row where it is a registered version."""
+    """Which model answers: the name shown to people, and its row where it is a registered version.
+
+    ``alias`` is the name that requests may use for whichever version has this place.
+    """
 
     name: str
     version_id: uuid.UUID | None
+    alias: Alias = "champion"
+
+
+Kind = Literal["llama.cpp", "upstream", "mock"]
 
 
 class TextStream(Protocol):
@@ -165,13 +193,20 @@ class TextStream(Protocol):
 
 
 class Generator(Protocol):
-    """Makes text. ``start`` raises the errors of ``assistant.errors`` (queue full, prompt too long, no model)."""
+    """Makes text. ``start`` raises the errors of ``assistant.errors`` (queue full, prompt too long, no such model)."""
 
     @property
-    def kind(self) -> Literal["llama.cpp", "mock"]: ...
+    def kind(self) -> Kind: ...
 
     @property
-    def model(self) -> ModelIdentity | None: ...
+    def model(self) -> ModelIdentity | None:
+        """The model of a request that names none."""
+        ...
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """Every model that a request may name, ``model`` first."""
+        ...
 
     @property
     def context_tokens(self) -> int | None: ...
@@ -179,3 +214,28 @@ class Generator(Protocol):
     async def start(self, request: TextRequest) -> TextStream: ...
 
     def count_tokens(self, prompt: Prompt) -> int: ...
+
+    @property
+    def predicted_wait_s(self) -> float:
+        """Seconds that a chat request which came now would wait for its start."""
+        ...
+
+    async def problem(self) -> str | None:
+        """Why it cannot make text now, or None; for readiness."""
+        ...
+
+
+def choose(models: Sequence[ModelIdentity], name: str | None) -> ModelIdentity:
+    """The model that a request names by name or alias; none, "" and ``default`` are the first.
+
+    Raises ModelUnavailableError when there is no model at all, ModelNotFoundError when the name is none of theirs.
+    """
+    if not models:
+        raise ModelUnavailableError
+    if name in (None, "", "default"):
+        return models[0]
+    for identity in models:
+        if name in (identity.name, identity.alias):
+            return identity
+    known = " and ".join(f"'{identity.name}'" for identity in models)
+    raise ModelNotFoundError(f"The model '{name}' is not served here; {known} may be asked for.", param="model")
