@@ -15,6 +15,7 @@ from codellama_core.database import (
     RevisionError,
     check_revision,
     driver_url,
+    head_revision,
     migrate,
     plain_url,
     sync_engine,
@@ -97,4 +98,4 @@ def test_migrate_command_says_what_is_missing(fresh_database_url: str) -> None:
     assert (away.returncode, "did not answer" in away.stderr) == (69, True)
     assert run({"DATABASE_URL": fresh_database_url}).returncode == 0
     with psycopg.connect(plain_url(fresh_database_url)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (head_revision(),)

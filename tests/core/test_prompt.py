@@ -1,6 +1,14 @@
 import pytest
 
-from codellama_core.prompt import ChatMessage, SpecialTokens, TemplateError, chat_tokens, infill_tokens
+from codellama_core.prompt import (
+    ChatMessage,
+    ContextFile,
+    SpecialTokens,
+    TemplateError,
+    chat_tokens,
+    infill_tokens,
+    raw_infill,
+)
 
 SPECIAL = SpecialTokens(bos=1, eos=2, prefix=10, suffix=11, middle=12, end_of_infill=13)
 
@@ -49,3 +57,45 @@ def test_infill_puts_no_space_before_the_suffix() -> None:
 def test_infill_needs_a_vocabulary_that_has_it() -> None:
     with pytest.raises(ValueError, match="fill-in-the-middle"):
         infill_tokens("a", "b", tokenize, SpecialTokens(bos=1, eos=2))
+
+
+def test_other_files_stand_before_the_prefix_under_their_names() -> None:
+    extra = [ContextFile("int n;\n\n\n", "src/a b.h"), ContextFile("x = 1", "m.py"), ContextFile("free")]
+    assert text_of(infill_tokens("def f", "", tokenize, SPECIAL, extra)) == (
+        "<s><PRE> // src/a b.h\nint n;\n\n# m.py\nx = 1\n\nfree\n\ndef f<SUF><MID>"
+    )
+
+
+def test_a_name_of_several_lines_stays_in_its_comment() -> None:
+    ids = infill_tokens("", "", tokenize, SPECIAL, [ContextFile("x", "a\nimport os.py")])
+    assert text_of(ids) == "<s><PRE> # a import os.py\nx\n\n<SUF><MID>"
+
+
+def test_what_comes_first_stays_the_same_when_typing_goes_on() -> None:
+    extra = [ContextFile("x = 1\n", "m.py")]
+    before = infill_tokens("", "", tokenize, SPECIAL, extra)[:-2]
+    assert infill_tokens("def", "pass", tokenize, SPECIAL, extra)[: len(before)] == before
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("<PRE> a <SUF>b <MID>", ("a", "b")),
+        ("<PRE>a<SUF>b<MID>", ("a", "b")),
+        ("<s> <PRE> a <SUF>b <MID>", ("a", "b")),
+        ("▁<PRE>a▁<SUF>b▁<MID>", ("a", "b")),
+        ("▁<PRE>▁a ▁<SUF>b ▁<MID>", ("a", "b")),
+        ("<PRE>     a\n    <SUF>\n  b <MID>", ("    a\n   ", "\n  b")),
+        ("<PRE>    a <SUF>b<MID>", ("    a ", "b")),
+        ("<PRE>  <SUF> <MID>", ("", "")),
+        ("<PRE><SUF><MID>", ("", "")),
+        ("see <PRE> a <SUF>b <MID>", None),
+        ("<PRE> a <SUF>b", None),
+        ("<PRE> a <SUF>b <MID> c", None),
+        ("<PRE> a <SUF>b <SUF>c <MID>", None),
+        ("<SUF> a <PRE>b <MID>", None),
+        ("", None),
+    ],
+)
+def test_a_raw_prompt_is_taken_apart_or_left_alone(text: str, sides: tuple[str, str] | None) -> None:
+    assert raw_infill(text) == sides

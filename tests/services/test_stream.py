@@ -43,3 +43,22 @@ def test_bytes_that_are_no_text_become_replacement_characters() -> None:
 )
 def test_stripping_drops_white_space_at_both_ends_only(pieces: list[bytes], text: str) -> None:
     assert "".join(assemble(pieces, strip=True)[0]) == text
+
+
+@pytest.mark.parametrize("stop", ["©", "\x80", "Ã"])
+def test_a_stop_string_that_is_one_byte_of_a_character_does_not_stop_it(stop: str) -> None:
+    pieces = [bytes([byte]) for byte in "é€".encode()]
+    assert b"\xa9" in pieces
+    assert assemble(pieces, (stop,)) == (["", "é", "", "", "€", ""], False)
+
+
+@given(st.text("ab é", max_size=20), st.sampled_from([(), ("ab",), ("é",)]), st.booleans())
+def test_settled_characters_are_those_shown_or_dropped_for_good(text: str, stop: tuple[str, ...], strip: bool) -> None:
+    assembler, shown = TextAssembler(stop, strip=strip), ""
+    for piece in [bytes([byte]) for byte in text.encode()]:
+        shown += assembler.push(piece)
+        assert assembler.settled <= assembler.received
+        assert text[: assembler.settled].strip() == shown.strip()
+    shown += assembler.finish()
+    assert text[: assembler.settled].strip() == shown.strip()
+    assert assembler.stopped or assembler.settled == assembler.received == len(text)

@@ -3,13 +3,14 @@
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from assistant.api.deps import PrincipalDep, ResourcesDep
 from assistant.api.disconnects import until_disconnected
-from assistant.api.openai import answer_body
+from assistant.api.openai_answers import answer_body
 from assistant.api.schemas import MAX_TEXT, PlainText, Strict
+from assistant.api.waiting import predicted_wait
 from assistant.engine.types import FinishReason, Priority, Sampling
 from assistant.errors import AssistantError
 from assistant.resources import Resources
@@ -37,8 +38,11 @@ class GenerateCall(Strict):
 
 
 @router.post("/chat")
-async def chat(body: ChatCall, request: Request, principal: PrincipalDep, resources: ResourcesDep) -> dict[str, Any]:
+async def chat(
+    body: ChatCall, request: Request, response: Response, principal: PrincipalDep, resources: ResourcesDep
+) -> dict[str, Any]:
     """Ask one question; the chat template is applied."""
+    response.headers.update(predicted_wait(resources))
     prompt = ChatPrompt((ChatMessage("user", body.prompt),))
     answer = await _answer(request, principal, resources, "/chat", prompt, body.max_tokens, CHAT_SAMPLING)
     return {"response": answer.text, **answer_body(answer)}
@@ -46,9 +50,10 @@ async def chat(body: ChatCall, request: Request, principal: PrincipalDep, resour
 
 @router.post("/generate")
 async def generate(
-    body: GenerateCall, request: Request, principal: PrincipalDep, resources: ResourcesDep
+    body: GenerateCall, request: Request, response: Response, principal: PrincipalDep, resources: ResourcesDep
 ) -> dict[str, Any]:
     """Continue a text as it stands."""
+    response.headers.update(predicted_wait(resources))
     sampling = Sampling(temperature=body.temperature)
     prompt = TextPrompt(body.text)
     answer = await _answer(request, principal, resources, "/generate", prompt, body.max_tokens, sampling)

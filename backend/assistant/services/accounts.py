@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import DatabaseUnavailableError, UnauthenticatedError
 from assistant.services.database import Database
+from assistant.services.limits import KeyLimits
 from codellama_core.models import ApiKey, Role, Session, User
 
 SESSION_LIFETIME: Final = timedelta(days=14)
@@ -24,12 +25,13 @@ LOCAL_EMAIL: Final = "local@localhost"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The person behind a request."""
+    """The person behind a request, and the API key that it came with, if any."""
 
     id: uuid.UUID
     email: str
     name: str
     role: Role
+    key: KeyLimits | None = None
 
 
 class Accounts:
@@ -96,23 +98,32 @@ class Accounts:
 
     async def _look_up_key(self, digest: str) -> Principal:
         query = (
-            select(User)
+            select(User, ApiKey)
             .join(ApiKey, ApiKey.user_id == User.id)
             .where(ApiKey.key_hash == digest, ApiKey.revoked_at.is_(None), User.active)
         )
         async with self._database.session() as session:
-            user = await session.scalar(query)
-            if user is None:
+            found = (await session.execute(query)).one_or_none()
+            if found is None:
                 self._keys.pop(digest, None)
                 raise UnauthenticatedError("This API key is not known here.")
+            user, key = found
+            known = replace(_principal(user), key=KeyLimits(key.id, key.requests_per_minute, key.tokens_per_minute))
             await session.execute(update(ApiKey).where(ApiKey.key_hash == digest).values(last_used_at=func.now()))
-            return _principal(user)
+            return known
 
 
-async def create_key(session: AsyncSession, user_id: uuid.UUID, name: str) -> str:
-    """A new API key; this is the only time it can be read."""
+async def create_key(
+    session: AsyncSession, user_id: uuid.UUID, name: str, *, requests_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
+) -> str:  # fmt: skip
+    """A new API key; this is the only time it can be read. A limit of None is none."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
-    session.add(ApiKey(user_id=user_id, name=name, key_hash=_digest(key), prefix=key[:8]))
+    row = ApiKey(
+        user_id=user_id, name=name, key_hash=_digest(key), prefix=key[:8], requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+    )  # fmt: skip
+    session.add(row)
     await session.flush()
     return key
 

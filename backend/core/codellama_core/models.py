@@ -147,15 +147,21 @@ class Session(Base):
 
 
 class ApiKey(Base):
-    """A bearer key for ``/v1`` and the simple calls; only its SHA-256 is stored."""
+    """A bearer key for ``/v1`` and the simple calls; only its SHA-256 is stored. A limit that is null is none."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
+        CheckConstraint("tokens_per_minute > 0", name="tokens_per_minute"),
+    )
 
     id: Mapped[uuid.UUID] = _id()
     user_id: Mapped[uuid.UUID] = _user()
     name: Mapped[str]
     key_hash: Mapped[str] = mapped_column(unique=True)
     prefix: Mapped[str]
+    requests_per_minute: Mapped[int | None]
+    tokens_per_minute: Mapped[int | None]
     created_at: Mapped[datetime] = _created()
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

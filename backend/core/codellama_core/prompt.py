@@ -7,9 +7,11 @@ Source of the formats: Meta's codellama repository (``llama/generation.py``, ``l
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePath
+from typing import Any, Final
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -22,6 +24,13 @@ CODELLAMA_TEMPLATE = (
     "{% else %}{{ ' ' + m['content'] + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
 FIM_PIECES = ("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>")
+RAW_END_OF_INFILL: Final = "<EOT>"
+_SPACED: Final = re.compile(r"(?:<s>)?[ ▁]?<PRE>[ ▁](.*?)[ ▁]▁?<SUF>(.*?)[ ▁]▁?<MID>[ ▁]?", re.DOTALL)
+_TIGHT: Final = re.compile(r"(?:<s>)?[ ▁]?<PRE>(.*?)▁?<SUF>(.*?)▁?<MID>[ ▁]?", re.DOTALL)
+_LINE_COMMENTS: Final = {
+    "#": "bash cfg cmake conf ini jl mk nix pl ps1 py pyi r rb sh tf toml yaml yml",
+    "--": "ada elm hs lua sql",
+}
 
 _BOS, _EOS = "\ue000", "\ue001"
 _SENTINEL = "☺"
@@ -52,6 +61,14 @@ class SpecialTokens:
     suffix: int | None = None
     middle: int | None = None
     end_of_infill: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """Code from elsewhere that helps to fill in. Without a name it is just text."""
+
+    text: str
+    filename: str = ""
 
 
 def template_sha256(template: str) -> str:
@@ -98,18 +115,48 @@ def without_leading_space(tokenize: Tokenize, text: str) -> list[int]:
     return list(tokenize(_SENTINEL + text))[len(tokenize(_SENTINEL)) :]
 
 
-def infill_tokens(prefix: str, suffix: str, tokenize: Tokenize, special: SpecialTokens) -> list[int]:
-    """Prefix-suffix-middle prompt: ``[BOS, PRE] prefix [SUF] suffix [MID]``.
+def infill_tokens(
+    prefix: str, suffix: str, tokenize: Tokenize, special: SpecialTokens, extra: Sequence[ContextFile] = ()
+) -> list[int]:
+    """Prefix-suffix-middle prompt: ``[BOS, PRE] extra prefix [SUF] suffix [MID]``.
 
-    Raises ValueError when the vocabulary has no fill-in-the-middle tokens.
+    CodeLlama has no separators of files, so ``extra`` stands before the prefix as code does, and being first it is the
+    same from one keystroke to the next. Raises ValueError when the vocabulary has no fill-in-the-middle tokens.
     """
     if special.prefix is None or special.suffix is None or special.middle is None:
         raise ValueError("this model has no fill-in-the-middle tokens")
+    before = context_text(extra) + prefix
     return [
         special.bos,
         special.prefix,
-        *(tokenize(prefix) if prefix else ()),
+        *(tokenize(before) if before else ()),
         special.suffix,
         *(without_leading_space(tokenize, suffix) if suffix else ()),
         special.middle,
     ]
+
+
+def context_text(extra: Sequence[ContextFile]) -> str:
+    """Files one after another, each under a comment with its name and followed by an empty line."""
+    return "".join(_heading(file.filename) + file.text.rstrip("\n") + "\n\n" for file in extra)
+
+
+def _heading(filename: str) -> str:
+    name = " ".join(filename.split())
+    if not name:
+        return ""
+    kind = PurePath(name).suffix.removeprefix(".").lower()
+    leader = next((mark for mark, kinds in _LINE_COMMENTS.items() if kind in kinds.split()), "//")
+    return f"{leader} {name}\n"
+
+
+def raw_infill(text: str) -> tuple[str, str] | None:
+    """Prefix and suffix of a prompt that spells the control tokens out: ``<PRE> {prefix} <SUF>{suffix} <MID>``.
+
+    The spaces are the template's where all three are there, and the text's own otherwise; a token's ``▁`` may be
+    written too. None where the text is not exactly that: it only mentions the tokens, or has one of them twice.
+    """
+    if any(text.count(f"<{name}>") != 1 for name in ("PRE", "SUF", "MID")):
+        return None
+    found = _SPACED.fullmatch(text) or _TIGHT.fullmatch(text)
+    return (found[1], found[2]) if found else None

@@ -1,0 +1,20 @@
+"""Pages of other sites that may call this API from a browser: those in ``CORS_ORIGINS``, with an API key."""
+
+from typing import Any
+
+HEADERS = (
+    "Retry-After",
+    "X-Request-Id",
+    *(f"x-ratelimit-{kind}-{unit}" for kind in ("limit", "remaining", "reset") for unit in ("requests", "tokens")),
+)
+
+
+def cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:
+    """Options of Starlette's middleware. Cookies stay at home: a page of another site signs in with a key."""
+    return {
+        "allow_origins": origins,
+        "allow_methods": ["GET", "POST", "PATCH", "PUT", "DELETE"],
+        "allow_headers": ["*"],
+        "allow_credentials": False,
+        "expose_headers": HEADERS,
+    }
