@@ -28,6 +28,7 @@ class FakeVocabulary:
     """One token a byte after 16 control tokens."""
 
     size = FIRST_BYTE + 256
+    longest = 1
     bos: int | None = 1
     eos: int | None = 2
     eot: int | None = 3

@@ -55,6 +55,7 @@ class Backend:
             "AUTH_MODE": "local",
             "N_THREADS": "1",
             "N_CTX": "4096",
+            "ALLOW_GRAMMARS": "on",
             "DATABASE_WAIT_S": "2",
             **({"MODEL_PATH": str(model)} if model else {}),
             **environment,

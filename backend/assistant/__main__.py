@@ -29,7 +29,8 @@ def main() -> int:
             return commands.fetch_model(arguments.repo, arguments.file, arguments.sha256)
         if arguments.command == "use-model":
             return commands.use_model(arguments.path)
-        return commands.create_key(arguments.email, arguments.name)
+        limits = {name: getattr(arguments, name) for name in ("requests_per_minute", "tokens_per_minute")}
+        return commands.create_key(arguments.email, arguments.name, **limits)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
@@ -53,7 +54,18 @@ def _parser() -> argparse.ArgumentParser:
     create = keys.add_parser("create", help="make an API key and print it, once")
     create.add_argument("--name", required=True, help="what the key is for")
     create.add_argument("--email", default=os.environ.get("ADMIN_EMAIL"), help="whose key it is (default: ADMIN_EMAIL)")
+    for unit in ("requests", "tokens"):
+        help_text = f"{unit} that it may use in a minute (default: as many as it likes)"
+        create.add_argument(f"--{unit}-per-minute", type=_positive, metavar="N", help=help_text)
     return parser
+
+
+def _positive(text: str) -> int:
+    """A whole number above zero that the database can hold."""
+    number = int(text)
+    if not 0 < number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {2**31 - 1}")
+    return number
 
 
 if __name__ == "__main__":

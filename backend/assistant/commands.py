@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from assistant.config import Settings, load_settings
+from assistant.connections import Bounds, allow_descriptors, bounded_protocol
 from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.types import ModelLoadError
 from assistant.main import create_app
@@ -115,12 +116,12 @@ def use_model(path: Path) -> int:
     return 0
 
 
-def create_key(email: str | None, name: str) -> int:
-    """Make an API key for a user and print it."""
+def create_key(email: str | None, name: str, **limits: int | None) -> int:
+    """Make an API key for a user, with limits a minute or without, and print it."""
     if email is None:
         print("Say whose key it is: --email, or ADMIN_EMAIL in the environment.", file=sys.stderr)
         return EX_USAGE
-    key = asyncio.run(_create_key(load_settings(), email, name))
+    key = asyncio.run(_create_key(load_settings(), email, name, **limits))
     if key is None:
         print(f"There is no user {email}; it is made when that person first signs in.", file=sys.stderr)
         return EX_USAGE
@@ -128,12 +129,12 @@ def create_key(email: str | None, name: str) -> int:
     return 0
 
 
-async def _create_key(settings: Settings, email: str, name: str) -> str | None:
+async def _create_key(settings: Settings, email: str, name: str, **limits: int | None) -> str | None:
     database = Database(settings.database_url)
     try:
         async with database.session() as session:
             user_id = await session.scalar(select(User.id).where(func.lower(User.email) == email.lower()))
-            return None if user_id is None else await new_key(session, user_id, name)
+            return None if user_id is None else await new_key(session, user_id, name, **limits)
     finally:
         await database.close()
 
@@ -186,6 +187,11 @@ def _serve(settings: Settings) -> int:
     return server.exit_code
 
 
+def _bounds(settings: Settings) -> Bounds:
+    connections = allow_descriptors(settings.max_connections)
+    return Bounds(connections, settings.head_timeout_s, settings.body_timeout_s, settings.send_timeout_s)
+
+
 class _Server(uvicorn.Server):
     """uvicorn, with an exit code that the application may set.
 
@@ -210,6 +216,7 @@ class _Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
+                http=bounded_protocol(_bounds(settings)),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=math.ceil(settings.drain_seconds),

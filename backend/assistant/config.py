@@ -1,11 +1,13 @@
 """The only reader of the environment. A bad value stops the start with a sentence that says what to do."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from codellama_core.database import DatabaseUrlError, driver_url
 
@@ -31,19 +33,42 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     public_url: str | None = None
+    max_requests: int = Field(512, ge=1)
+    max_connections: int = Field(2048, ge=16)
+    head_timeout_s: float = Field(10, gt=0)
+    body_timeout_s: float = Field(30, gt=0)
+    send_timeout_s: float = Field(30, gt=0)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     auth_mode: Literal["local", "accounts"] = "accounts"
     admin_email: str | None = None
     admin_password: SecretStr | None = None
 
-    engine: Literal["auto", "llama", "mock"] = "auto"
+    engine: Literal["auto", "llama", "upstream", "mock"] = "auto"
     n_ctx: int = Field(8192, ge=256, le=262_144)
-    n_seq_max: int = Field(16, ge=1, le=256)
+    n_seq_max: int = Field(64, ge=1, le=256)
+    max_running: int = Field(16, ge=1, le=256)
     n_threads: int | None = Field(None, ge=1)
     kv_type: Literal["q8_0", "f16"] = "q8_0"
+    kv_ram_mib: int = Field(1024, ge=0)
+    kv_disk_mib: int = Field(4096, ge=0)
+    kv_dir: Path = Path(".data/kv")
+    speculation: bool = True
+    allow_grammars: bool = False
     queue_max_wait_s: float = Field(120, gt=0)
     max_tokens: int = Field(2048, ge=1)
     max_generation_s: float = Field(600, gt=0)
     drain_s: float | None = Field(None, ge=0)
+
+    upstream_url: str | None = None
+    upstream_api_key: SecretStr | None = None
+    upstream_model: str | None = None
+    upstream_slots: int = Field(32, ge=1)
+    upstream_connect_s: float = Field(5, gt=0)
+    upstream_first_token_s: float = Field(300, gt=0)
+
+    mock_slots: int = Field(8, ge=1)
+    mock_tokens_per_second: float = Field(40, gt=0)
+    mock_prefill_per_second: float = Field(4000, gt=0)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
@@ -60,6 +85,38 @@ class Settings(BaseSettings):
             driver_url(value)
         except DatabaseUrlError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("upstream_url")
+    @classmethod
+    def _is_root_of_an_api(cls, value: str | None) -> str | None:
+        """With ``/v1`` where no path is given, and with a slash at the end."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"{value} is not the address of an API, such as http://gpu-server:8000/v1")
+        if parts.username is not None:
+            raise ValueError("leave the key out of the address and set UPSTREAM_API_KEY")
+        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}/"
+
+    @model_validator(mode="after")
+    def _upstream_has_an_address(self) -> Self:
+        if self.engine == "upstream" and self.upstream_url is None:
+            raise ValueError("ENGINE=upstream needs UPSTREAM_URL, such as http://gpu-server:8000/v1")
+        return self
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _are_separated_by_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?", origin, re.ASCII):
+                raise ValueError(f"'{origin}' is no origin; write https://host or http://host:port, comma-separated")
         return value
 
     @field_validator("admin_password")

@@ -38,11 +38,39 @@ class ContextLengthError(InvalidRequestError):
 
     code = "context_length_exceeded"
 
-    def __init__(self, tokens: int, limit: int, *, param: str | None = None) -> None:
+    def __init__(self, tokens: int, limit: int, *, at_least: bool = False, param: str | None = None) -> None:
+        count = f"at least {tokens}" if at_least else str(tokens)
         super().__init__(
-            f"The prompt has {tokens} tokens but this model reads at most {limit}; shorten it by {tokens - limit}.",
+            f"The prompt has {count} tokens but this model reads at most {limit}; shorten it by {tokens - limit}.",
             param=param,
         )
+
+
+class BodyTooLargeError(InvalidRequestError):
+    status = 413
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is larger than {limit_bytes // 2**20} MiB; send less at once.")
+
+
+class BodyTimeoutError(InvalidRequestError):
+    status = 408
+    code = "body_timeout"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"The body did not arrive within {limit_s:g} s; the connection is closed.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
+class MediaTypeError(InvalidRequestError):
+    """The body is not declared as JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class UnauthenticatedError(AssistantError):

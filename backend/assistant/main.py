@@ -2,58 +2,60 @@
 
 import asyncio
 import logging
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from assistant import __version__
+from assistant import __version__, engines
 from assistant.api import (
     auth,
     conversations,
     feedback,
     generations,
     health,
+    infill,
     models,
     openai,
     pages,
     rendering,
     simple,
     training,
+    ws_chat,
 )
-from assistant.api.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from assistant.api.bodies import BodyMiddleware
+from assistant.api.middleware import CrowdMiddleware, RequestIdMiddleware
 from assistant.api.openapi import describe, operation_id
+from assistant.api.origins import cross_origin
+from assistant.api.standing import StandingMiddleware
 from assistant.config import Settings
-from assistant.engine.engine import Engine
-from assistant.engine.lane import EngineOptions
 from assistant.engine.types import ModelLoadError
 from assistant.resources import Resources
 from assistant.services.accounts import LOCAL_EMAIL, Accounts, Principal
+from assistant.services.autocomplete import AutocompleteService
 from assistant.services.chat import ChatService
 from assistant.services.database import Database
-from assistant.services.figures import engine_figures
 from assistant.services.generations import Generations
-from assistant.services.generators.local import LocalGenerator
-from assistant.services.generators.mock import MockGenerator
-from assistant.services.generators.types import Generator
+from assistant.services.generators.upstream import UpstreamGenerator
 from assistant.services.interactions import InteractionService
+from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService, NothingToServeError
 from assistant.services.spool import Spool
-from assistant.telemetry import FigureCollector, Metrics
-from codellama_core import ggml
+from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
-from codellama_core.resources import limits
 
 logger = logging.getLogger(__name__)
 
 EX_DATAERR: Final = 65
 Fatal = Callable[[int, str], None]
+ROUTES: Final = (
+    health, auth, conversations, generations, feedback, models, training, openai, infill, simple, ws_chat,
+)  # fmt: skip
 
 
 def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
@@ -68,6 +70,7 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
             tasks = [loading, *_background(resources)]
             yield
             await resources.generations.drain(resources.begin_draining() - time.monotonic())
+            await resources.autocompletes.close()
             await resources.interactions.drain()
             for task in tasks:
                 task.cancel()
@@ -79,11 +82,15 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
     )  # fmt: skip
     describe(app)
     rendering.install(app)
-    for module in (health, auth, conversations, generations, feedback, models, training, openai, simple):
+    for module in ROUTES:
         app.include_router(module.router)
     if settings.frontend_dist is not None:
         pages.mount(app, settings.frontend_dist)
-    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(StandingMiddleware)
+    app.add_middleware(BodyMiddleware, timeout_s=settings.body_timeout_s)
+    app.add_middleware(CrowdMiddleware, limit=settings.max_requests)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **cross_origin(settings.cors_origins))
     app.add_middleware(RequestIdMiddleware)
     return app
 
@@ -94,50 +101,18 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
     stack.push_async_callback(database.close)
     spool = Spool(database, settings.spool_dir, metrics.spooled.inc)
     accounts = Accounts(database)
-    generator, engine = _generator(settings, metrics, stack)
-    models = _model_service(settings, database, generator, instance_id)
+    made = await engines.build(settings, database, metrics, instance_id, stack)
     generations = Generations(database, instance_id)
     await generations.interrupt_own()
+    limits = RateLimits()
+    interactions = InteractionService(made.generator, spool, metrics, limits)
     return Resources(
         settings=settings, instance_id=instance_id, metrics=metrics, database=database, spool=spool,
-        accounts=accounts, generator=generator, generations=generations,
-        chat=ChatService(database, generator, generations, spool, metrics, instance_id),
-        interactions=InteractionService(generator, spool, metrics), engine=engine, models=models,
+        accounts=accounts, generator=made.generator, generations=generations,
+        chat=ChatService(database, made.generator, generations, spool, metrics, instance_id),
+        limits=limits, interactions=interactions, autocompletes=AutocompleteService(interactions),
+        engine=made.engine, models=made.models,
         local_admin=await _first_admin(settings, accounts), started_at=int(time.time()),
-    )  # fmt: skip
-
-
-def _generator(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> tuple[Generator, Engine | None]:
-    if settings.engine == "mock":
-        return MockGenerator(), None
-    found = limits()
-    threads = settings.n_threads or found.cpus
-    if threads > found.cpus:
-        logger.warning("more threads than CPUs: expect a collapse", extra={"threads": threads, "cpus": found.cpus})
-    engine = Engine(EngineOptions(queue_max_wait_s=settings.queue_max_wait_s))
-    engine.start()
-    stack.callback(engine.close)
-    generator = LocalGenerator(engine, max_tokens=settings.max_tokens, max_seconds=settings.max_generation_s)
-    read = partial(engine_figures, engine, generator, threads, found.quota)
-    metrics.registry.register(FigureCollector(read))
-    return generator, engine
-
-
-def _model_service(
-    settings: Settings, database: Database, generator: Generator, instance_id: uuid.UUID
-) -> ModelService | None:
-    if not isinstance(generator, LocalGenerator):
-        return None
-    ggml.load_cpu_variants()
-    from assistant.engine.llama import ModelOptions, load_model
-
-    options = ModelOptions(
-        n_ctx=settings.n_ctx, n_seq_max=settings.n_seq_max, threads=settings.n_threads or limits().cpus,
-        kv_type=settings.kv_type,
-    )  # fmt: skip
-    return ModelService(
-        database, settings.database_url, settings.models_dir, generator, lambda path: load_model(path, options),
-        instance_id, socket.gethostname(),
     )  # fmt: skip
 
 
@@ -150,9 +125,11 @@ async def _first_admin(settings: Settings, accounts: Accounts) -> Principal | No
 
 
 async def _serve_model(resources: Resources, fatal: Fatal) -> None:
-    """Load the model, then follow the champion for as long as the process lives."""
+    """Load the model, then follow the registry, or the upstream server, for as long as the process lives."""
     service = resources.models
     if service is None:
+        if isinstance(resources.generator, UpstreamGenerator):
+            await resources.generator.run()
         return
     try:
         if resources.settings.model_path is not None:

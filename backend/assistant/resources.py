@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from assistant.config import Settings
 from assistant.engine.engine import Engine
 from assistant.services.accounts import Accounts, Principal
+from assistant.services.autocomplete import AutocompleteService
 from assistant.services.chat import ChatService
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.types import Generator
 from assistant.services.interactions import InteractionService
+from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
@@ -33,7 +35,9 @@ class Resources:
     generator: Generator
     generations: Generations
     chat: ChatService
+    limits: RateLimits
     interactions: InteractionService
+    autocompletes: AutocompleteService
     engine: Engine | None
     models: ModelService | None
     local_admin: Principal | None

@@ -10,6 +10,7 @@ import pytest
 from codellama_core.database import plain_url
 from tests.servers import Backend, events, eventually
 
+PROMPT = "def add(a, b):\n    return"
 MESSAGES: Any = [{"role": "user", "content": "Write a function that adds two numbers"}]
 
 
@@ -106,18 +107,32 @@ COMPLETION = "/v1/completions"
         (CHAT, {"messages": MESSAGES, "max_tokens": 0}, 400, "max_tokens"),
         (CHAT, {"messages": MESSAGES, "max_tokens": "many"}, 400, "max_tokens"),
         (CHAT, {"messages": MESSAGES, "temperature": 9}, 400, "temperature"),
-        (CHAT, {"messages": MESSAGES, "tools": [{}]}, 400, "tools"),
-        (CHAT, {"messages": MESSAGES, "response_format": {"type": "json_object"}}, 400, "response_format.type"),
         (CHAT, {"messages": MESSAGES, "n": 2}, 400, "n"),
-        (CHAT, {"messages": MESSAGES, "logprobs": True}, 400, "logprobs"),
+        (CHAT, {"messages": MESSAGES, "modalities": ["audio"]}, 400, "modalities"),
+        (CHAT, {"messages": MESSAGES, "stop": ["x"] * 17}, 400, "stop"),
+        (CHAT, {"messages": MESSAGES, "stop": [""]}, 400, "stop"),
+        (CHAT, {"messages": MESSAGES, "user": "x" * 513}, 400, "user"),
+        (CHAT, {"messages": MESSAGES, "stream_options": {"include_usage": True}}, 400, "stream_options"),
+        (CHAT, {"messages": MESSAGES, "max_completion_tokens": 0}, 400, "max_completion_tokens"),
         (CHAT, {"messages": [{"role": "robot", "content": "x"}]}, 400, "messages.0.role"),
         (CHAT, {"messages": [{"role": "user", "content": None}]}, 400, None),
         (CHAT, {"messages": [{"role": "user", "content": "word " * 5000}]}, 400, None),
-        (CHAT, {"messages": [{"role": "assistant", "content": "x"}]}, 400, None),
-        (COMPLETION, {"prompt": ["a", "b"]}, 400, None),
+        (CHAT, {"messages": [{"role": "assistant", "content": "x"}]}, 400, "messages"),
+        (CHAT, {"messages": [*MESSAGES, {"role": "system", "content": "x"}]}, 400, "messages"),
+        (COMPLETION, {"prompt": ["a", "b"]}, 400, "prompt"),
+        (COMPLETION, {"prompt": []}, 400, "prompt"),
+        (COMPLETION, {"prompt": [[1], [2]]}, 400, "prompt"),
+        (COMPLETION, {"prompt": [1, 4096]}, 400, "prompt"),
+        (COMPLETION, {"prompt": [1, -1]}, 400, "prompt"),
+        (COMPLETION, {"prompt": [1, 2**40]}, 400, "prompt"),
+        (COMPLETION, {"prompt": [1, True]}, 400, "prompt"),
         (COMPLETION, {"prompt": "a", "best_of": 3}, 400, "best_of"),
-        (COMPLETION, {"prompt": "a", "echo": True}, 400, "echo"),
-        (COMPLETION, {"prompt": "a", "logit_bias": {"999999": 1}}, 400, None),
+        (COMPLETION, {"prompt": "a", "n": 2}, 400, "n"),
+        (COMPLETION, {"prompt": "a", "echo": True, "logprobs": 0}, 400, "logprobs"),
+        (COMPLETION, {"prompt": [1, 2], "echo": True}, 400, "echo"),
+        (COMPLETION, {"prompt": [1, 2], "suffix": "x"}, 400, "suffix"),
+        (COMPLETION, {"prompt": "a", "suffix": "x", "echo": True}, 400, "echo"),
+        (COMPLETION, {"prompt": "a", "logit_bias": {"999999": 1}}, 400, "logit_bias"),
         ("/chat", {"prompt": ""}, 400, "prompt"),
         ("/chat", {"prompt": "x", "max_tokens": "x"}, 400, "max_tokens"),
         ("/chat", {"prompt": "x", "mood": "good"}, 400, "mood"),
@@ -137,11 +152,30 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         assert error["param"] == param
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b"\xff\xfe", b'{"messages": NaN}', b""])
+DEEP = b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"messages": NaN}',
+        b"",
+        DEEP,
+        b'{"messages": "\\ud800"}',
+        b'{"a": "\\u0000"}',
+    ],
+    ids=["open", "list", "null", "not UTF-8", "NaN", "empty", "deep", "half a surrogate pair", "NUL"],
+)
 def test_malformed_json_is_explained(client: httpx.Client, raw: bytes) -> None:
-    response = client.post(CHAT, content=raw, headers={"content-type": "application/json"})
-    assert response.status_code == 400
-    assert response.json()["error"]["message"]
+    for path in (CHAT, COMPLETION):
+        response = client.post(path, content=raw, headers={"content-type": "application/json"})
+        assert response.status_code == 400
+        assert response.json()["error"]["message"]
+        assert response.json()["error"]["type"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -161,6 +195,83 @@ def test_a_huge_max_tokens_ends_at_the_servers_limit_not_in_an_error(client: htt
     assert client.post(COMPLETION, json=body).status_code == 200
 
 
+def test_echo_puts_the_prompt_before_the_answer(official: openai.OpenAI) -> None:
+    plain = official.completions.create(model="demo", prompt=PROMPT, max_tokens=8, temperature=0).choices[0].text
+    echoed = official.completions.create(model="demo", prompt=[PROMPT], max_tokens=8, temperature=0, echo=True)
+    assert echoed.choices[0].text == PROMPT + plain
+    stream = official.completions.create(
+        model="demo", prompt=PROMPT, max_tokens=8, temperature=0, echo=True, stream=True
+    )
+    chunks = [chunk.choices[0].text for chunk in stream]
+    assert chunks[0] == PROMPT
+    assert "".join(chunks) == PROMPT + plain
+
+
+def test_token_ids_are_taken_as_they_are(official: openai.OpenAI) -> None:
+    alone = official.completions.create(model="demo", prompt=[1, 400, 401], max_tokens=8, temperature=0)
+    assert alone.usage is not None
+    assert alone.usage.prompt_tokens == 3
+    listed = official.completions.create(model="demo", prompt=[[1, 400, 401]], max_tokens=8, temperature=0)
+    assert listed.choices[0].text == alone.choices[0].text != ""
+
+
+def test_a_prompt_that_spells_the_infill_tokens_out_fills_in(official: openai.OpenAI) -> None:
+    raw, suffix = "<PRE> def add(a, b):\n    return  <SUF>\n\nprint(add(1, 2))\n <MID>", "\n\nprint(add(1, 2))\n"
+    spelled = official.completions.create(model="demo", prompt=raw, max_tokens=8, temperature=0)
+    asked = official.completions.create(
+        model="demo", prompt="def add(a, b):\n    return ", suffix=suffix, max_tokens=8, temperature=0
+    )
+    assert spelled.choices[0].text == asked.choices[0].text
+    assert spelled.usage is not None
+    assert asked.usage is not None
+    assert spelled.usage.prompt_tokens == asked.usage.prompt_tokens
+
+
+def test_the_smaller_of_both_token_limits_counts(official: openai.OpenAI) -> None:
+    for limits in ({"max_tokens": 3}, {"max_completion_tokens": 3}, {"max_tokens": 3, "max_completion_tokens": 30}):
+        answer = official.chat.completions.create(model="demo", messages=MESSAGES, temperature=0, extra_body=limits)
+        assert answer.usage is not None
+        assert answer.usage.completion_tokens == 3
+
+
+def test_answers_say_what_was_cached_how_long_it_took_and_what_the_wait_was(client: httpx.Client) -> None:
+    prompt = "def one():\n    return 1\n\n\n" * 20
+    answers = [
+        client.post(COMPLETION, json={"prompt": prompt, "max_tokens": 4, "temperature": 0, "stream": stream})
+        for stream in (False, False, True)
+    ]
+    for answer in answers:
+        assert float(answer.headers["x-queue-predicted-wait"]) >= 0
+    again, streamed = answers[1].json(), [json.loads(line[6:]) for line in answers[2].text.split("\n\n")[:-2]]
+    for body in (again, streamed[-1]):
+        timings = body["timings"]
+        assert timings["cache_n"] > 50
+        assert timings["prompt_n"] == again["usage"]["prompt_tokens"] - timings["cache_n"]
+        assert timings["predicted_n"] == 4
+        assert min(timings[f"{name}_ms"] for name in ("queued", "prompt", "predicted")) >= 0
+        assert timings["draft_n"] >= timings["draft_n_accepted"] >= 0
+    assert again["usage"]["prompt_tokens_details"]["cached_tokens"] == again["timings"]["cache_n"]
+
+
+def test_any_name_of_the_version_may_be_asked_for(official: openai.OpenAI) -> None:
+    for name in ("demo", "default", "champion", ""):
+        answer = official.completions.create(model=name, prompt="x", max_tokens=1)
+        assert answer.model == "demo"
+    assert official.models.retrieve("champion").id == "demo"
+
+
+def test_official_client_raises_its_own_errors(official: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as unknown:
+        official.completions.create(model="gpt-9", prompt="x")
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as refused:
+        official.completions.create(model="demo", prompt="x", n=2)
+    assert (refused.value.param, refused.value.type) == ("n", "invalid_request_error")
+    with pytest.raises(openai.BadRequestError) as long:
+        official.completions.create(model="demo", prompt="word " * 5000)
+    assert long.value.code == "context_length_exceeded"
+
+
 def test_simple_calls_answer_with_one_string(client: httpx.Client) -> None:
     chat = client.post("/chat", json={"prompt": "Write hello world", "max_tokens": 30}).json()
     assert chat["response"]
@@ -172,16 +283,16 @@ def test_simple_calls_answer_with_one_string(client: httpx.Client) -> None:
 
 def test_every_call_is_recorded(client: httpx.Client, database_url: str) -> None:
     marker = "record_this_call = 1234"
-    client.post("/generate", json={"text": marker, "max_tokens": 5, "temperature": 0})
+    client.post(COMPLETION, json={"prompt": marker, "max_tokens": 5, "temperature": 0, "user": "Ada"})
 
     def recorded() -> Any:
-        columns = "endpoint, parameters->>'max_tokens', completion_tokens"
+        columns = "endpoint, parameters->>'max_tokens', completion_tokens, parameters->>'user'"
         query = f"SELECT {columns} FROM api_interactions WHERE prompt->>'text' = %s"
         with psycopg.connect(plain_url(database_url)) as database:
             return database.execute(query, [marker]).fetchone()
 
-    endpoint, limit, tokens = eventually("the interaction is stored", recorded)
-    assert (endpoint, limit) == ("/generate", "5")
+    endpoint, limit, tokens, user = eventually("the interaction is stored", recorded)
+    assert (endpoint, limit, user) == (COMPLETION, "5", "Ada")
     assert 0 < tokens <= 5
 
 

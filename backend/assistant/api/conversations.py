@@ -1,7 +1,6 @@
 """Conversations and their messages."""
 
 import uuid
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,6 +12,7 @@ from assistant.api.schemas import (
     ConversationWithMessages,
     CreateConversation,
     MessageOut,
+    Moment,
     SendMessage,
     SendResult,
     UpdateConversation,
@@ -28,8 +28,8 @@ router = APIRouter(prefix="/api/conversations", tags=["conversations"])
 async def list_conversations(
     principal: PrincipalDep,
     session: SessionDep,
-    before: datetime | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[Moment | None, Query(description="``next_before`` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Conversations on a page")] = 50,
 ) -> ConversationPage:
     """Newest first."""
     rows = await conversations.list_of(session, principal.id, before, limit + 1)
@@ -41,6 +41,7 @@ async def list_conversations(
 async def create_conversation(
     body: CreateConversation, principal: PrincipalDep, session: SessionDep
 ) -> ConversationOut:
+    """An empty conversation, its first message to be sent next."""
     row = await conversations.create(session, principal.id, body.title or "")
     return ConversationOut.model_validate(row)
 
@@ -49,6 +50,7 @@ async def create_conversation(
 async def get_conversation(
     conversation_id: uuid.UUID, principal: PrincipalDep, session: SessionDep
 ) -> ConversationWithMessages:
+    """All messages, of every branch, in the order in which they were made; ``parent_id`` makes the tree."""
     conversation = await conversations.owned(session, principal.id, conversation_id)
     views = await conversations.messages_of(session, principal.id, conversation_id)
     return ConversationWithMessages.build(conversation, views)
@@ -58,6 +60,7 @@ async def get_conversation(
 async def update_conversation(
     conversation_id: uuid.UUID, body: UpdateConversation, principal: PrincipalDep, session: SessionDep
 ) -> ConversationOut:
+    """Give it another title."""
     row = await conversations.rename(session, principal.id, conversation_id, body.title)
     return ConversationOut.model_validate(row)
 

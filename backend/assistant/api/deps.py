@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
 
+from assistant.api.standing import take_request
 from assistant.config import is_loopback
 from assistant.errors import ForbiddenError, UnauthenticatedError
 from assistant.resources import Resources
@@ -18,8 +20,8 @@ _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-def get_resources(request: Request) -> Resources:
-    resources = request.app.state.resources
+def get_resources(connection: HTTPConnection) -> Resources:
+    resources = connection.app.state.resources
     assert isinstance(resources, Resources)
     return resources
 
@@ -36,18 +38,26 @@ async def get_session(resources: ResourcesDep) -> AsyncIterator[AsyncSession]:
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
-async def get_principal(request: Request, resources: ResourcesDep) -> Principal:
-    """The person who asks, by API key, by cookie, or because the server only listens to this machine."""
+async def get_principal(connection: HTTPConnection, resources: ResourcesDep) -> Principal:
+    """The person who asks, by API key, by cookie, or because the server only listens to this machine.
+
+    A request that does something counts for the limits of its key. A WebSocket does nothing by being opened, but may
+    do anything later: it needs the same origin as a write.
+    """
     if resources.local_admin is not None:
-        _require_local(request)
+        _require_local(connection, resources.settings.cors_origins)
         return resources.local_admin
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    method = connection.scope.get("method", "")
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key:
-        return await resources.accounts.by_key(key.strip())
-    if (token := request.cookies.get(COOKIE)) is None:
+        principal = await resources.accounts.by_key(key.strip())
+        if method and method not in _SAFE_METHODS:
+            take_request(connection, resources, principal.key)
+        return principal
+    if (token := connection.cookies.get(COOKIE)) is None:
         raise UnauthenticatedError("Sign in, or send an API key: 'Authorization: Bearer cl-…'.")
-    if request.method not in _SAFE_METHODS:
-        require_same_origin(request)
+    if method not in _SAFE_METHODS:
+        require_same_origin(connection)
     return await resources.accounts.by_session(token)
 
 
@@ -63,23 +73,25 @@ async def get_admin(principal: PrincipalDep) -> Principal:
 AdminDep = Annotated[Principal, Depends(get_admin)]
 
 
-def require_same_origin(request: Request) -> None:
+def require_same_origin(connection: HTTPConnection) -> None:
     """Refuse writes that another site makes with this browser's cookie (CSRF)."""
-    if request.headers.get("sec-fetch-site") in ("same-origin", "none"):
+    if connection.headers.get("sec-fetch-site") in ("same-origin", "none"):
         return
-    origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+    origin = connection.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != connection.headers.get("host"):
         raise ForbiddenError("This request comes from another site.")
 
 
-def _require_local(request: Request) -> None:
+def _require_local(connection: HTTPConnection, allowed: tuple[str, ...]) -> None:
     """Local mode signs everybody in, so it listens to this machine's own browser and scripts only.
 
-    A foreign Host is DNS rebinding, a foreign Origin another site's script, a forwarding header a proxy.
+    A foreign Host is DNS rebinding, a foreign Origin another site's script, unless it is ``allowed`` by name; a
+    forwarding header is a proxy.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not is_loopback(host) or any(header in request.headers for header in _FORWARDED):
+    headers = connection.headers
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    if not is_loopback(host) or any(header in headers for header in _FORWARDED):
         raise ForbiddenError("AUTH_MODE=local only answers this machine; use AUTH_MODE=accounts behind a proxy.")
-    origin = request.headers.get("origin")
-    if origin is not None and not is_loopback(urlsplit(origin).hostname or ""):
+    origin = headers.get("origin")
+    if origin is not None and origin not in allowed and not is_loopback(urlsplit(origin).hostname or ""):
         raise ForbiddenError("AUTH_MODE=local does not answer other sites.")

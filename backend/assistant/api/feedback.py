@@ -22,4 +22,5 @@ async def put_feedback(
 
 @router.delete("/{message_id}/feedback", status_code=204)
 async def delete_feedback(message_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    """Take back what this person said of an answer."""
     await feedback.clear(session, principal.id, message_id)

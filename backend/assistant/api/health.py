@@ -25,9 +25,10 @@ async def health(resources: ResourcesDep) -> JSONResponse:
 
 @router.get("/ready")
 async def ready(resources: ResourcesDep) -> JSONResponse:
-    """Ready: a model is loaded, and the process is not shutting down. Without the database it still answers ``/v1``."""
+    """Ready: a model answers, and the process is not shutting down. Without the database it still answers ``/v1``."""
     model = resources.generator.model
     reachable = await resources.database.is_reachable()
+    problem = await resources.generator.problem()
     body: dict[str, Any] = {
         "status": "ready",
         "model": model.name if model else None,
@@ -35,10 +36,10 @@ async def ready(resources: ResourcesDep) -> JSONResponse:
         "database": "ok" if reachable else "away",
         "spooled_records": resources.spool.pending,
     }
-    if resources.models is not None and resources.models.problem:
-        body["problem"] = resources.models.problem
-    if model is None or resources.draining:
-        body["status"] = "stopping" if resources.draining else "loading"
+    if why := problem or (resources.models.problem if resources.models is not None else None):
+        body["problem"] = why
+    if problem is not None or resources.draining:
+        body["status"] = "stopping" if resources.draining else "unavailable" if model else "loading"
         return JSONResponse(body, 503)
     return JSONResponse(body)
 

@@ -1,4 +1,4 @@
-"""A request id on everything, and a count of every request by route and status."""
+"""Around every request: an id, a count, a bound on how many there are at once, and an answer when all else fails."""
 
 import re
 import uuid
@@ -6,17 +6,21 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.api.rendering import render
-from assistant.errors import InvalidRequestError
+from assistant.api.rendering import refuse, unexpected
+from assistant.errors import BusyError
 from assistant.telemetry import request_id
 
 HEADER: Final = "x-request-id"
-_ACCEPTED: Final = re.compile(r"[\w.-]{1,64}")
-MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+_ACCEPTED: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 
 
 class RequestIdMiddleware:
-    """Takes over a sensible X-Request-ID or makes one, for logs, errors and the response; counts the request."""
+    """Takes over a sensible X-Request-ID or makes one, for logs, errors and the response; counts the request.
+
+    An error that nobody else has handled is logged and answered here, while the id is known.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,58 +32,57 @@ class RequestIdMiddleware:
         given = dict(scope["headers"]).get(HEADER.encode(), b"").decode("latin-1")
         current = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         token = request_id.set(current)
+        started = False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", []), (HEADER.encode(), current.encode())]
                 self._count(scope, message["status"])
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            if started:
+                raise
+            await unexpected(scope["path"], error)(scope, receive, send_with_id)
         finally:
             request_id.reset(token)
 
     @staticmethod
     def _count(scope: Scope, status: int) -> None:
         route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         resources = getattr(scope["app"].state, "resources", None)
         if resources is not None:
-            resources.metrics.requests.labels(scope["method"], route, str(status)).inc()
+            resources.metrics.requests.labels(method, route, str(status)).inc()
 
 
-class BodyLimitMiddleware:
-    """Refuses bodies above the limit before they fill the memory."""
+class CrowdMiddleware:
+    """At most ``limit`` requests at once; the others are told at once when to come back. Probes always get through."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
+        self._limit = limit
+        self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            await _refuse(scope, receive, send)
+        if self._inside >= self._limit:
+            await refuse(scope, receive, send, BusyError(_wait_s(scope)))
             return
-        await self._app(scope, self._limited(receive), send)
-
-    @staticmethod
-    def _limited(receive: Receive) -> Receive:
-        seen = 0
-
-        async def limited() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MAX_BODY_BYTES:
-                return {"type": "http.disconnect"}
-            return message
-
-        return limited
+        self._inside += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._inside -= 1
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    error = InvalidRequestError(f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.")
-    error.status, error.code = 413, "body_too_large"
-    await render(scope["path"], error)(scope, receive, send)
+def _wait_s(scope: Scope) -> float:
+    """What is predicted for a request that comes now, in seconds."""
+    resources = getattr(scope["app"].state, "resources", None)
+    return 0.0 if resources is None else float(resources.generator.predicted_wait_s)

@@ -1,16 +1,36 @@
-"""The OpenAPI description, with the payloads of the event stream and the shape of errors."""
+"""The OpenAPI description: what the routes say of themselves, and what every one of them has in common."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from assistant.api.openai_responses import ErrorBody
+from assistant.api.openapi_answers import ANSWERS, EXAMPLES, Answer
+from assistant.api.openapi_errors import HEADERS, RESPONSES, errors_of
 from assistant.api.schemas import STREAM_PAYLOADS, ProblemOut
 
-REFERENCE = "#/components/schemas/{model}"
+REFERENCE: Final = "#/components/schemas/{model}"
+DESCRIPTION: Final = """\
+A private code assistant: chat with stored conversations (`/api`), and an OpenAI-compatible API for scripts and editors
+(`/v1`, `/infill`, `/chat`, `/generate`).
+
+Parameters that are not listed are refused by name, never ignored. Errors are OpenAI's shape for scripts and problem
+details (RFC 9457) on `/api`; every response carries `X-Request-Id`. Times are seconds, lengths are tokens unless a
+field says otherwise, and dates are ISO 8601 in UTC. Bodies are JSON of at most 10 MiB.
+"""
+SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer cl-…`"},
+    "cookie": {
+        "type": "apiKey", "in": "cookie", "name": "codellama_session",
+        "description": "A browser session, from `/api/auth/login`; writes also need an Origin of this site",
+    },
+}  # fmt: skip
+PUBLIC: Final = frozenset({"/health", "/ready", "/metrics", "/api/auth/login", "/api/auth/logout"})
 
 
 def describe(app: FastAPI) -> None:
@@ -30,18 +50,80 @@ def operation_id(route: APIRoute) -> str:
 
 
 def _schema(app: FastAPI) -> dict[str, Any]:
-    schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    _, extra = models_json_schema(
-        [(model, "serialization") for model in (*STREAM_PAYLOADS, ProblemOut)], ref_template=REFERENCE
-    )
-    schema["components"]["schemas"] |= extra["$defs"]
-    problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model=ProblemOut.__name__)}}}
+    schema = get_openapi(title=app.title, version=app.version, routes=app.routes, description=DESCRIPTION)
+    components = schema["components"]
+    components["schemas"] |= _shapes({*STREAM_PAYLOADS, ProblemOut}, "serialization")
+    answers = {model for answer in ANSWERS.values() for model in answer.models} | {ErrorBody}
+    components["schemas"] |= _shapes(answers, "validation")
+    components |= {"securitySchemes": SECURITY_SCHEMES, "headers": HEADERS, "responses": RESPONSES}
     for path, operations in schema["paths"].items():
         for operation in operations.values():
-            if path.startswith("/api"):
-                operation["responses"] |= {"4XX": {"description": "Refused", "content": problem}}
-            operation["responses"].pop("422", None)
+            _complete(path, operation)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
     return _with_titles_as_names(schema)
+
+
+def _shapes(models: set[type[BaseModel]], mode: JsonSchemaMode) -> dict[str, Any]:
+    ordered = [(model, mode) for model in sorted(models, key=lambda model: model.__name__)]
+    shapes: dict[str, Any] = models_json_schema(ordered, ref_template=REFERENCE)[1].get("$defs", {})
+    return shapes
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    if (answer := ANSWERS.get(path)) is not None:
+        responses |= _answer(answer)
+    names = ("X-Request-Id", *(answer.headers if answer is not None else ()))
+    for response in responses.values():
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    public = path in PUBLIC
+    operation["security"] = [] if public else [{"bearer": []}, {"cookie": []}]
+    responses |= errors_of(path, operation, public=public)
+    if (examples := EXAMPLES.get(path)) and "requestBody" in operation:
+        operation["requestBody"]["content"]["application/json"]["examples"] = {
+            name: {"summary": name, "value": value} for name, value in examples.items()
+        }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if answer.model is not None:
+        one = _reference(answer.model)
+        content["application/json"] = {
+            "schema": {"anyOf": [one, {"type": "array", "items": one}]} if answer.several else one
+        }
+    if answer.plain is not None:
+        content[answer.plain] = {"schema": {"type": "string"}}
+    if answer.events:
+        content["text/event-stream"] = {"schema": _events(answer)}
+    described = {str(status): {"description": text, "content": content} for status, text in answer.statuses.items()}
+    return dict(described)
+
+
+def _events(answer: Answer) -> dict[str, Any]:
+    """One server-sent event of the stream: ``data`` is JSON text, of the shape that goes with the event's name."""
+    kinds = [_event(name, _reference(model)) for name, model in answer.events.items()]
+    if answer.done_marker:
+        kinds.append(_event("message", None))
+    return {"description": "Each event of the stream", "anyOf": kinds}
+
+
+def _event(name: str, payload: dict[str, Any] | None) -> dict[str, Any]:
+    end: dict[str, Any] = {"type": "string", "const": "[DONE]", "description": "The end of the stream"}
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": payload}
+    kind = "message" if name in ("message", "error") else name
+    properties = {
+        "event": {"const": kind},
+        "data": end if payload is None else text,
+        "id": {"type": "string", "description": "Where a reader may resume"},
+    }
+    return {"type": "object", "required": ["data"], "properties": properties}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
 def _with_titles_as_names(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from assistant.errors import AssistantError, BusyError, InvalidRequestError, UnsupportedParameterError
 from assistant.telemetry import request_id
 
 logger = logging.getLogger(__name__)
 
-_OPENAI_PATHS: Final = ("/v1/", "/chat", "/generate")
+_OPENAI_PATHS: Final = ("/v1", "/infill", "/chat", "/generate")
 _OPENAI_TYPES: Final = {
     401: "authentication_error",
     403: "permission_error",
@@ -30,12 +31,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AssistantError, _assistant_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def render(path: str, error: AssistantError) -> JSONResponse:
     """An error as the caller of ``path`` expects it."""
-    if _is_openai(path):
+    if is_openai(path):
         return JSONResponse({"error": openai_error(error)}, error.status, error.headers)
     body = {
         "type": "about:blank",
@@ -55,37 +55,62 @@ def openai_error(error: AssistantError) -> dict[str, Any]:
     return {"message": error.message, "type": kind, "param": error.param, "code": error.code}
 
 
-def _is_openai(path: str) -> bool:
+def is_openai(path: str) -> bool:
+    """Whether callers of ``path`` are scripts, which expect OpenAI's error objects."""
     return path.startswith(_OPENAI_PATHS)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, error: AssistantError) -> None:
+    """Answer with an error from outside the routes."""
+    _count_rejection(scope, error)
+    await render(scope["path"], error)(scope, receive, send)
 
 
 async def _assistant_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AssistantError)
-    if isinstance(error, BusyError):
-        request.app.state.resources.metrics.rejections.labels(error.code).inc()
+    _count_rejection(request.scope, error)
     return render(request.url.path, error)
+
+
+def _count_rejection(scope: Scope, error: AssistantError) -> None:
+    resources = getattr(scope["app"].state, "resources", None)
+    if isinstance(error, BusyError) and resources is not None:
+        resources.metrics.rejections.labels(error.code).inc()
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return render(request.url.path, _explain(error.errors(), openai=_is_openai(request.url.path)))
+    return render(request.url.path, explain(error.errors(), error.body, openai=is_openai(request.url.path)))
 
 
-def _explain(faults: Sequence[Any], *, openai: bool) -> AssistantError:
+def explain(faults: Sequence[Any], body: Any, *, openai: bool) -> AssistantError:
     """The first fault, named by its field; on ``/v1`` a field we do not know is an unsupported parameter."""
-    fault = faults[0]
-    place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path")]
-    if fault["type"] == "json_invalid":
-        return InvalidRequestError(f"The body is not valid JSON: {fault['ctx']['error']}.")
-    param = ".".join(place) or None
-    if fault["type"] == "extra_forbidden":
+    param = _place(faults[0], body)
+    here = [fault for fault in faults if _place(fault, body) == param]
+    if faults[0]["type"] == "extra_forbidden":
         explained: AssistantError = UnsupportedParameterError(param or "body")
     else:
-        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
-        explained = InvalidRequestError(f"{param or 'The body'}: {fault['msg']}{more}.", param=param)
+        causes = " or ".join(dict.fromkeys(fault["msg"] for fault in here))
+        more = f" ({len(faults) - len(here)} more)" if len(faults) > len(here) else ""
+        explained = InvalidRequestError(f"{param or 'The body'}: {causes}{more}.", param=param)
     if not openai:
         explained.status = 422
     return explained
+
+
+def _place(fault: Any, body: Any) -> str | None:
+    """The field at fault, as the caller knows it: without the alternatives of its type that pydantic names too."""
+    where, *parts = fault["loc"]
+    if where != "body":
+        return ".".join(map(str, parts)) or None
+    place, value = [], body
+    for part in parts:
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            value = value[part]
+            place.append(str(part))
+    if fault["type"] == "missing" and isinstance(value, dict):
+        place.append(str(parts[-1]))
+    return ".".join(place) or None
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -97,8 +122,7 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("a request failed", exc_info=error, extra={"path": request.url.path})
-    return render(
-        request.url.path, AssistantError(f"Something went wrong here; the log has request {request_id.get()}.")
-    )
+def unexpected(path: str, error: Exception) -> JSONResponse:
+    """Log an error that nobody expected; the caller learns its id, and nothing of its inside."""
+    logger.error("a request failed", exc_info=error, extra={"path": path})
+    return render(path, AssistantError(f"Something went wrong here; the log has request {request_id.get()}."))

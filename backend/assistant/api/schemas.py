@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from assistant.services.conversations import MessageView
 from codellama_core.models import (
@@ -23,24 +23,24 @@ from codellama_core.models import (
 MAX_TEXT = 200_000
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL stores neither NUL nor lone surrogates, and no tokenizer reads them."""
-    if "\0" in text:
-        raise ValueError("must not contain the NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("must be valid Unicode: it contains half of a surrogate pair") from None
-    return text
+PlainText = str
+"""Text from outside: neither NUL nor lone surrogates, which ``assistant.api.json_text`` refuses wherever they stand."""
 
 
-PlainText = Annotated[str, AfterValidator(_storable)]
+def _written_out(value: object) -> object:
+    """Only the form that the description promises: no Unix time."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("must be a date and time in ISO 8601 with a time zone, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 class Strict(BaseModel):
-    """A request body: a field that is not listed is refused, never ignored."""
+    """A request body: a field that is not listed is refused, never ignored, and so is "5" or true where 5 belongs."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Out(BaseModel):
@@ -59,6 +59,20 @@ class ProblemOut(BaseModel):
     code: str
     param: str | None = None
     request_id: str | None = None
+
+
+class Health(BaseModel):
+    status: Literal["ok", "stuck"]
+    engine_silent_s: int = Field(0, ge=0, description="Seconds since the engine's thread last moved; only when stuck")
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "loading", "stopping", "unavailable"]
+    model: str | None
+    engine: str = Field(description="What makes the text: llama.cpp, upstream or mock")
+    database: Literal["ok", "away"]
+    spooled_records: int = Field(ge=0, description="Records kept on disk until the database returns")
+    problem: str | None = Field(None, description="Why there is no answer, or none of the champion's; only if so")
 
 
 class ModelInfo(Out):
@@ -179,7 +193,7 @@ class SendMessage(Strict):
     """``parent_id`` None continues after the newest message. The same idempotency key twice is one message."""
 
     content: Annotated[PlainText, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
-    parent_id: uuid.UUID | None = None
+    parent_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
     idempotency_key: Annotated[PlainText, Field(min_length=1, max_length=100)] | None = None
 
 

@@ -25,6 +25,7 @@ async def list_training_runs(
 
 @router.get("/runs/{run_id}")
 async def get_training_run(run_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> TrainingRunOut:
+    """One run: its stages, figures and verdict."""
     row = await session.get(TrainingRun, run_id)
     if row is None:
         raise NotFoundError("There is no such training run.")

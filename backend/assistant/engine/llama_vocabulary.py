@@ -71,6 +71,11 @@ class LlamaVocabulary:
         ends = {token for token in self.eog if _lib.llama_vocab_is_eog(self._vocab, token)}
         return [token for token in range(self.size) if token not in ends and not self.token_to_bytes(token)]
 
+    @functools.cached_property
+    def longest(self) -> int:
+        """Bytes of the longest token."""
+        return max(len(self.token_to_bytes(token)) for token in range(self.size))
+
     def tokenize(self, text: str) -> list[int]:
         """Token ids of plain text: no BOS is added, and control tokens written out in it stay text."""
         return self._tokenize(text, special=False)

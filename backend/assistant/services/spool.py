@@ -27,8 +27,12 @@ from codellama_core.models import ApiInteraction, Base, GenerationEvent, Message
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 2.0
-Kind = Literal["interaction", "message"]
-_TABLES: Final[dict[Kind, type[Base]]] = {"interaction": ApiInteraction, "message": Message}
+Kind = Literal["interaction", "acceptance", "message"]
+_TABLES: Final[dict[Kind, type[Base]]] = {
+    "interaction": ApiInteraction,
+    "acceptance": ApiInteraction,
+    "message": Message,
+}
 
 
 class Spool:
@@ -41,8 +45,13 @@ class Spool:
         self._count = 0
 
     async def write(self, kind: Kind, values: dict[str, Any]) -> None:
-        """Make a record durable: in the database if it answers, on disk otherwise. ``values`` has the row's ``id``."""
+        """Make a record durable: in the database if it answers, on disk otherwise. ``values`` has the row's ``id``.
+
+        An acceptance waits its turn behind what is on disk, which may be the row that it changes.
+        """
         try:
+            if kind == "acceptance" and self.pending:
+                raise DatabaseUnavailableError
             await self._apply(kind, values)
         except DatabaseUnavailableError:
             await asyncio.to_thread(self._store, kind, values)
@@ -90,6 +99,8 @@ class Spool:
         async with self._database.session() as session:
             if kind == "interaction":
                 await session.execute(insert(ApiInteraction).values(row).on_conflict_do_nothing())
+            elif kind == "acceptance":
+                await session.execute(update(ApiInteraction).where(ApiInteraction.id == row["id"]).values(row))
             else:
                 await _finish_message(session, row)
 

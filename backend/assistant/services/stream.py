@@ -9,7 +9,8 @@ class TextAssembler:
 
     Text that could be the beginning of a stop string is held back until it is clear that it is not. Bytes that are not
     UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip`` drops the white space that
-    chat templates make an answer begin and end with.
+    chat templates make an answer begin and end with. ``received`` characters have come in, of which the first
+    ``settled`` have been returned, or dropped for good.
     """
 
     def __init__(self, stop: Sequence[str] = (), *, strip: bool = False) -> None:
@@ -19,15 +20,27 @@ class TextAssembler:
         self._strip = strip
         self._started = not strip
         self._blank = ""
+        self._released = 0
+        self.received = 0
         self.stopped = False
+
+    @property
+    def settled(self) -> int:
+        return self._released - len(self._blank)
 
     def push(self, piece: bytes) -> str:
         """Text that is now certain; sets ``stopped`` when a stop string has appeared (it is not returned)."""
-        return self._trim(self._release(self._decoder.decode(piece).replace("\0", "\ufffd"), final=False))
+        text = self._decoder.decode(piece).replace("\0", "\ufffd")
+        self.received += len(text)
+        return self._trim(self._release(text, final=False))
 
     def finish(self) -> str:
         """The rest, when no more tokens come."""
-        return self._trim(self._release(self._decoder.decode(b"", final=True), final=True))
+        text = self._decoder.decode(b"", final=True)
+        self.received += len(text)
+        text = self._trim(self._release(text, final=True))
+        self._blank = ""
+        return text
 
     def _trim(self, text: str) -> str:
         """Hold back white space at the end until something visible follows it."""
@@ -44,6 +57,11 @@ class TextAssembler:
     def _release(self, text: str, *, final: bool) -> str:
         if self.stopped:
             return ""
+        released = self._certain(text, final=final)
+        self._released += len(released)
+        return released
+
+    def _certain(self, text: str, *, final: bool) -> str:
         self._held += text
         found = [index for stop in self._stop if (index := self._held.find(stop)) >= 0]
         if found:

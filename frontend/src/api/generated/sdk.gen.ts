@@ -23,7 +23,15 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
  *
  * The person signed in, and the model that answers now.
  */
-export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>): RequestResult<MeResponses, MeErrors, ThrowOnError> => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({ url: '/api/me', ...options });
+export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>): RequestResult<MeResponses, MeErrors, ThrowOnError> => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me',
+    ...options
+});
 
 /**
  * Login
@@ -51,12 +59,27 @@ export const logout = <ThrowOnError extends boolean = false>(options?: Options<L
  *
  * Newest first.
  */
-export const listConversations = <ThrowOnError extends boolean = false>(options?: Options<ListConversationsData, ThrowOnError>): RequestResult<ListConversationsResponses, ListConversationsErrors, ThrowOnError> => (options?.client ?? client).get<ListConversationsResponses, ListConversationsErrors, ThrowOnError>({ url: '/api/conversations', ...options });
+export const listConversations = <ThrowOnError extends boolean = false>(options?: Options<ListConversationsData, ThrowOnError>): RequestResult<ListConversationsResponses, ListConversationsErrors, ThrowOnError> => (options?.client ?? client).get<ListConversationsResponses, ListConversationsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations',
+    ...options
+});
 
 /**
  * Create Conversation
+ *
+ * An empty conversation, its first message to be sent next.
  */
 export const createConversation = <ThrowOnError extends boolean = false>(options: Options<CreateConversationData, ThrowOnError>): RequestResult<CreateConversationResponses, CreateConversationErrors, ThrowOnError> => (options.client ?? client).post<CreateConversationResponses, CreateConversationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
     url: '/api/conversations',
     ...options,
     headers: {
@@ -70,17 +93,42 @@ export const createConversation = <ThrowOnError extends boolean = false>(options
  *
  * Gone for good, with its messages and feedback; an answer being written is stopped.
  */
-export const deleteConversation = <ThrowOnError extends boolean = false>(options: Options<DeleteConversationData, ThrowOnError>): RequestResult<DeleteConversationResponses, DeleteConversationErrors, ThrowOnError> => (options.client ?? client).delete<DeleteConversationResponses, DeleteConversationErrors, ThrowOnError>({ url: '/api/conversations/{conversation_id}', ...options });
+export const deleteConversation = <ThrowOnError extends boolean = false>(options: Options<DeleteConversationData, ThrowOnError>): RequestResult<DeleteConversationResponses, DeleteConversationErrors, ThrowOnError> => (options.client ?? client).delete<DeleteConversationResponses, DeleteConversationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/{conversation_id}',
+    ...options
+});
 
 /**
  * Get Conversation
+ *
+ * All messages, of every branch, in the order in which they were made; ``parent_id`` makes the tree.
  */
-export const getConversation = <ThrowOnError extends boolean = false>(options: Options<GetConversationData, ThrowOnError>): RequestResult<GetConversationResponses, GetConversationErrors, ThrowOnError> => (options.client ?? client).get<GetConversationResponses, GetConversationErrors, ThrowOnError>({ url: '/api/conversations/{conversation_id}', ...options });
+export const getConversation = <ThrowOnError extends boolean = false>(options: Options<GetConversationData, ThrowOnError>): RequestResult<GetConversationResponses, GetConversationErrors, ThrowOnError> => (options.client ?? client).get<GetConversationResponses, GetConversationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/{conversation_id}',
+    ...options
+});
 
 /**
  * Update Conversation
+ *
+ * Give it another title.
  */
 export const updateConversation = <ThrowOnError extends boolean = false>(options: Options<UpdateConversationData, ThrowOnError>): RequestResult<UpdateConversationResponses, UpdateConversationErrors, ThrowOnError> => (options.client ?? client).patch<UpdateConversationResponses, UpdateConversationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
     url: '/api/conversations/{conversation_id}',
     ...options,
     headers: {
@@ -95,6 +143,11 @@ export const updateConversation = <ThrowOnError extends boolean = false>(options
  * Store a message and start its answer; follow it at ``/api/generations/{id}/events``.
  */
 export const sendMessage = <ThrowOnError extends boolean = false>(options: Options<SendMessageData, ThrowOnError>): RequestResult<SendMessageResponses, SendMessageErrors, ThrowOnError> => (options.client ?? client).post<SendMessageResponses, SendMessageErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
     url: '/api/conversations/{conversation_id}/messages',
     ...options,
     headers: {
@@ -108,12 +161,30 @@ export const sendMessage = <ThrowOnError extends boolean = false>(options: Optio
  *
  * End an answer; what is written so far stays.
  */
-export const stopGeneration = <ThrowOnError extends boolean = false>(options: Options<StopGenerationData, ThrowOnError>): RequestResult<StopGenerationResponses, StopGenerationErrors, ThrowOnError> => (options.client ?? client).post<StopGenerationResponses, StopGenerationErrors, ThrowOnError>({ url: '/api/generations/{message_id}/stop', ...options });
+export const stopGeneration = <ThrowOnError extends boolean = false>(options: Options<StopGenerationData, ThrowOnError>): RequestResult<StopGenerationResponses, StopGenerationErrors, ThrowOnError> => (options.client ?? client).post<StopGenerationResponses, StopGenerationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/generations/{message_id}/stop',
+    ...options
+});
 
 /**
  * Delete Feedback
+ *
+ * Take back what this person said of an answer.
  */
-export const deleteFeedback = <ThrowOnError extends boolean = false>(options: Options<DeleteFeedbackData, ThrowOnError>): RequestResult<DeleteFeedbackResponses, DeleteFeedbackErrors, ThrowOnError> => (options.client ?? client).delete<DeleteFeedbackResponses, DeleteFeedbackErrors, ThrowOnError>({ url: '/api/messages/{message_id}/feedback', ...options });
+export const deleteFeedback = <ThrowOnError extends boolean = false>(options: Options<DeleteFeedbackData, ThrowOnError>): RequestResult<DeleteFeedbackResponses, DeleteFeedbackErrors, ThrowOnError> => (options.client ?? client).delete<DeleteFeedbackResponses, DeleteFeedbackErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/messages/{message_id}/feedback',
+    ...options
+});
 
 /**
  * Put Feedback
@@ -121,6 +192,11 @@ export const deleteFeedback = <ThrowOnError extends boolean = false>(options: Op
  * Rate or correct an answer; replaces what this person said of it before.
  */
 export const putFeedback = <ThrowOnError extends boolean = false>(options: Options<PutFeedbackData, ThrowOnError>): RequestResult<PutFeedbackResponses, PutFeedbackErrors, ThrowOnError> => (options.client ?? client).put<PutFeedbackResponses, PutFeedbackErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
     url: '/api/messages/{message_id}/feedback',
     ...options,
     headers: {
@@ -134,23 +210,57 @@ export const putFeedback = <ThrowOnError extends boolean = false>(options: Optio
  *
  * All versions, newest first, and which of them is champion, previous, and being served here.
  */
-export const listModels = <ThrowOnError extends boolean = false>(options?: Options<ListModelsData, ThrowOnError>): RequestResult<ListModelsResponses, ListModelsErrors, ThrowOnError> => (options?.client ?? client).get<ListModelsResponses, ListModelsErrors, ThrowOnError>({ url: '/api/models', ...options });
+export const listModels = <ThrowOnError extends boolean = false>(options?: Options<ListModelsData, ThrowOnError>): RequestResult<ListModelsResponses, ListModelsErrors, ThrowOnError> => (options?.client ?? client).get<ListModelsResponses, ListModelsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/models',
+    ...options
+});
 
 /**
  * Rollback Model
  *
  * Make the previous version champion again; servers take it over within seconds, without a restart.
  */
-export const rollbackModel = <ThrowOnError extends boolean = false>(options?: Options<RollbackModelData, ThrowOnError>): RequestResult<RollbackModelResponses, RollbackModelErrors, ThrowOnError> => (options?.client ?? client).post<RollbackModelResponses, RollbackModelErrors, ThrowOnError>({ url: '/api/models/rollback', ...options });
+export const rollbackModel = <ThrowOnError extends boolean = false>(options?: Options<RollbackModelData, ThrowOnError>): RequestResult<RollbackModelResponses, RollbackModelErrors, ThrowOnError> => (options?.client ?? client).post<RollbackModelResponses, RollbackModelErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/models/rollback',
+    ...options
+});
 
 /**
  * List Training Runs
  *
  * Newest first.
  */
-export const listTrainingRuns = <ThrowOnError extends boolean = false>(options?: Options<ListTrainingRunsData, ThrowOnError>): RequestResult<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError> => (options?.client ?? client).get<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError>({ url: '/api/training/runs', ...options });
+export const listTrainingRuns = <ThrowOnError extends boolean = false>(options?: Options<ListTrainingRunsData, ThrowOnError>): RequestResult<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError> => (options?.client ?? client).get<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/runs',
+    ...options
+});
 
 /**
  * Get Training Run
+ *
+ * One run: its stages, figures and verdict.
  */
-export const getTrainingRun = <ThrowOnError extends boolean = false>(options: Options<GetTrainingRunData, ThrowOnError>): RequestResult<GetTrainingRunResponses, GetTrainingRunErrors, ThrowOnError> => (options.client ?? client).get<GetTrainingRunResponses, GetTrainingRunErrors, ThrowOnError>({ url: '/api/training/runs/{run_id}', ...options });
+export const getTrainingRun = <ThrowOnError extends boolean = false>(options: Options<GetTrainingRunData, ThrowOnError>): RequestResult<GetTrainingRunResponses, GetTrainingRunErrors, ThrowOnError> => (options.client ?? client).get<GetTrainingRunResponses, GetTrainingRunErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/runs/{run_id}',
+    ...options
+});

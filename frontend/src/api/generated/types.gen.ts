@@ -221,6 +221,45 @@ export type Feedback = {
 };
 
 /**
+ * ErrorBody
+ *
+ * How errors look on ``/v1``, ``/infill`` and the simple calls.
+ */
+export type ErrorBody = {
+    error: ErrorDetail;
+};
+
+/**
+ * ErrorDetail
+ */
+export type ErrorDetail = {
+    /**
+     * Message
+     *
+     * What is wrong, the limit, and the way out
+     */
+    message: string;
+    /**
+     * Type
+     *
+     * The family of the error, as OpenAI names them
+     */
+    type: string;
+    /**
+     * Param
+     *
+     * The field at fault, with dots between levels
+     */
+    param: string | null;
+    /**
+     * Code
+     *
+     * The cause, for programs
+     */
+    code: string | null;
+};
+
+/**
  * Me
  */
 export type Me = {
@@ -594,9 +633,25 @@ export type MeData = {
 
 export type MeErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type MeError = MeErrors[keyof MeErrors];
@@ -619,9 +674,49 @@ export type LoginData = {
 
 export type LoginErrors = {
     /**
-     * Refused
+     * The request cannot be honoured as it stands; `param` names the field
      */
-    '4XX': Problem;
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type LoginError = LoginErrors[keyof LoginErrors];
@@ -644,9 +739,21 @@ export type LogoutData = {
 
 export type LogoutErrors = {
     /**
-     * Refused
+     * Not for this person, or the request comes from another site
      */
-    '4XX': Problem;
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type LogoutError = LogoutErrors[keyof LogoutErrors];
@@ -666,10 +773,14 @@ export type ListConversationsData = {
     query?: {
         /**
          * Before
+         *
+         * ``next_before`` of the page before
          */
         before?: string | null;
         /**
          * Limit
+         *
+         * Conversations on a page
          */
         limit?: number;
     };
@@ -678,9 +789,29 @@ export type ListConversationsData = {
 
 export type ListConversationsErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type ListConversationsError = ListConversationsErrors[keyof ListConversationsErrors];
@@ -703,9 +834,45 @@ export type CreateConversationData = {
 
 export type CreateConversationErrors = {
     /**
-     * Refused
+     * The request cannot be honoured as it stands; `param` names the field
      */
-    '4XX': Problem;
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type CreateConversationError = CreateConversationErrors[keyof CreateConversationErrors];
@@ -733,9 +900,33 @@ export type DeleteConversationData = {
 
 export type DeleteConversationErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type DeleteConversationError = DeleteConversationErrors[keyof DeleteConversationErrors];
@@ -763,9 +954,33 @@ export type GetConversationData = {
 
 export type GetConversationErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type GetConversationError = GetConversationErrors[keyof GetConversationErrors];
@@ -793,9 +1008,49 @@ export type UpdateConversationData = {
 
 export type UpdateConversationErrors = {
     /**
-     * Refused
+     * The request cannot be honoured as it stands; `param` names the field
      */
-    '4XX': Problem;
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type UpdateConversationError = UpdateConversationErrors[keyof UpdateConversationErrors];
@@ -823,9 +1078,53 @@ export type SendMessageData = {
 
 export type SendMessageErrors = {
     /**
-     * Refused
+     * The request cannot be honoured as it stands; `param` names the field
      */
-    '4XX': Problem;
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type SendMessageError = SendMessageErrors[keyof SendMessageErrors];
@@ -853,9 +1152,33 @@ export type StopGenerationData = {
 
 export type StopGenerationErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type StopGenerationError = StopGenerationErrors[keyof StopGenerationErrors];
@@ -883,9 +1206,33 @@ export type DeleteFeedbackData = {
 
 export type DeleteFeedbackErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type DeleteFeedbackError = DeleteFeedbackErrors[keyof DeleteFeedbackErrors];
@@ -913,9 +1260,49 @@ export type PutFeedbackData = {
 
 export type PutFeedbackErrors = {
     /**
-     * Refused
+     * The request cannot be honoured as it stands; `param` names the field
      */
-    '4XX': Problem;
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type PutFeedbackError = PutFeedbackErrors[keyof PutFeedbackErrors];
@@ -938,9 +1325,25 @@ export type ListModelsData = {
 
 export type ListModelsErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type ListModelsError = ListModelsErrors[keyof ListModelsErrors];
@@ -963,9 +1366,29 @@ export type RollbackModelData = {
 
 export type RollbackModelErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type RollbackModelError = RollbackModelErrors[keyof RollbackModelErrors];
@@ -993,9 +1416,29 @@ export type ListTrainingRunsData = {
 
 export type ListTrainingRunsErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type ListTrainingRunsError = ListTrainingRunsErrors[keyof ListTrainingRunsErrors];
@@ -1023,9 +1466,33 @@ export type GetTrainingRunData = {
 
 export type GetTrainingRunErrors = {
     /**
-     * Refused
+     * No valid API key or session came with the request
      */
-    '4XX': Problem;
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
 };
 
 export type GetTrainingRunError = GetTrainingRunErrors[keyof GetTrainingRunErrors];

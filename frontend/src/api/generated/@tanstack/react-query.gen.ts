@@ -180,6 +180,8 @@ export const listConversationsInfiniteOptions = (options?: Options<ListConversat
 
 /**
  * Create Conversation
+ *
+ * An empty conversation, its first message to be sent next.
  */
 export const createConversationMutation = (options?: Partial<Options<CreateConversationData>>): UseMutationOptions<CreateConversationResponse, CreateConversationError, Options<CreateConversationData>> => {
     const mutationOptions: UseMutationOptions<CreateConversationResponse, CreateConversationError, Options<CreateConversationData>> = {
@@ -218,6 +220,8 @@ export const getConversationQueryKey = (options: Options<GetConversationData>) =
 
 /**
  * Get Conversation
+ *
+ * All messages, of every branch, in the order in which they were made; ``parent_id`` makes the tree.
  */
 export const getConversationOptions = (options: Options<GetConversationData>) => queryOptions<GetConversationResponse, GetConversationError, GetConversationResponse, ReturnType<typeof getConversationQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -234,6 +238,8 @@ export const getConversationOptions = (options: Options<GetConversationData>) =>
 
 /**
  * Update Conversation
+ *
+ * Give it another title.
  */
 export const updateConversationMutation = (options?: Partial<Options<UpdateConversationData>>): UseMutationOptions<UpdateConversationResponse, UpdateConversationError, Options<UpdateConversationData>> => {
     const mutationOptions: UseMutationOptions<UpdateConversationResponse, UpdateConversationError, Options<UpdateConversationData>> = {
@@ -289,6 +295,8 @@ export const stopGenerationMutation = (options?: Partial<Options<StopGenerationD
 
 /**
  * Delete Feedback
+ *
+ * Take back what this person said of an answer.
  */
 export const deleteFeedbackMutation = (options?: Partial<Options<DeleteFeedbackData>>): UseMutationOptions<DeleteFeedbackResponse, DeleteFeedbackError, Options<DeleteFeedbackData>> => {
     const mutationOptions: UseMutationOptions<DeleteFeedbackResponse, DeleteFeedbackError, Options<DeleteFeedbackData>> = {
@@ -386,6 +394,8 @@ export const getTrainingRunQueryKey = (options: Options<GetTrainingRunData>) => 
 
 /**
  * Get Training Run
+ *
+ * One run: its stages, figures and verdict.
  */
 export const getTrainingRunOptions = (options: Options<GetTrainingRunData>) => queryOptions<GetTrainingRunResponse, GetTrainingRunError, GetTrainingRunResponse, ReturnType<typeof getTrainingRunQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {

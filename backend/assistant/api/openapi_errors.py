@@ -1,0 +1,89 @@
+"""Which errors an operation may answer with, and how they look."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from assistant.api.openai_responses import ErrorBody
+from assistant.api.rendering import is_openai
+from assistant.api.schemas import ProblemOut
+
+CAUSES: Final = {
+    400: "The request cannot be honoured as it stands; `param` names the field",
+    401: "No valid API key or session came with the request",
+    403: "Not for this person, or the request comes from another site",
+    404: "There is no such thing, or it is not yours",
+    408: "The body did not arrive in time",
+    409: "It cannot be done in the present state",
+    413: "The body is larger than the limit",
+    415: "The body is not declared as JSON",
+    422: "A field is missing or wrong; `param` names it",
+    429: "The server is full; come back after `Retry-After` seconds",
+    500: "Something failed here; the log has the details under the request id",
+    503: "The database or the model is away for now; come back after `Retry-After` seconds",
+}
+HEADERS: Final[dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "Taken over from the request, or made; the log lines of the request carry it",
+        "required": True,
+        "schema": {"type": "string", "pattern": r"^[\w.-]{1,64}$"},
+    },
+    "Retry-After": {
+        "description": "Seconds until there is room, as predicted",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-Queue-Predicted-Wait": {
+        "description": "Seconds that a request coming now was expected to wait for its start",
+        "required": True,
+        "schema": {"type": "number", "minimum": 0},
+    },
+    "WWW-Authenticate": {"description": "How to sign in", "required": True, "schema": {"type": "string"}},
+}
+CONFLICTS: Final = frozenset({"/api/conversations/{conversation_id}/messages", "/api/models/rollback"})
+SIGN_IN: Final = "/api/auth/login"
+
+
+def _response(status: int, media_type: str, shape: str) -> dict[str, Any]:
+    names = ["X-Request-Id"]
+    if status in (429, 503):
+        names.append("Retry-After")
+    if status == 401:
+        names.append("WWW-Authenticate")
+    return {
+        "description": CAUSES[status],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
+    }
+
+
+def _name(status: int, *, openai: bool) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "") + ("Error" if openai else "Problem")
+
+
+RESPONSES: Final[dict[str, Any]] = {
+    _name(status, openai=True): _response(status, "application/json", ErrorBody.__name__) for status in CAUSES
+} | {
+    _name(status, openai=False): _response(status, "application/problem+json", ProblemOut.__name__)
+    for status in CAUSES
+}  # fmt: skip
+
+
+def errors_of(path: str, operation: dict[str, Any], *, public: bool) -> dict[str, Any]:
+    """The error responses of an operation, as references, by status."""
+    openai = is_openai(path)
+    statuses = set() if path in ("/health", "/ready", "/metrics") else {429, 500, 503}
+    if "requestBody" in operation:
+        statuses |= {400, 408, 413, 415}
+    if "requestBody" in operation or operation.get("parameters"):
+        statuses.add(400 if openai else 422)
+    if "{" in path or (openai and "requestBody" in operation) or path == SIGN_IN:
+        statuses.add(404)
+    if not public:
+        statuses |= {401, 403}
+    if path.startswith("/api/auth"):
+        statuses |= {401, 403} if path == SIGN_IN else {403}
+    if path in CONFLICTS:
+        statuses.add(409)
+    return {
+        str(status): {"$ref": f"#/components/responses/{_name(status, openai=openai)}"} for status in sorted(statuses)
+    }
