@@ -251,3 +251,19 @@ def write_lora(path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def test_the_infill_sampler_prefers_the_end_to_an_unlikely_token(served: Served) -> None:
+    vocabulary = served.model.vocabulary
+    assert vocabulary.eot is not None
+    ends = vocabulary.eog
+    bias = ((vocabulary.eot, 12.0),)
+    prompt = served.prompt(REPEATED[:60])
+    plain, infill = (
+        [served.submit(prompt, 30, Sampling(1.0, 1.0, 40, 0.0, seed=seed, logit_bias=bias, infill=on), stop_tokens=ends)
+         for seed in range(12)]
+        for on in (False, True)
+    )  # fmt: skip
+    for answer in (*plain, *infill):
+        answer.wait()
+    assert sum(len(answer.tokens) for answer in infill) != sum(len(answer.tokens) for answer in plain)

@@ -21,7 +21,7 @@ def run(test: Callable[[Engine, LocalGenerator], Awaitable[None]]) -> None:
     async def inner() -> None:
         engine = Engine(EngineOptions())
         try:
-            await test(engine, LocalGenerator(engine, max_tokens=100, max_seconds=60))
+            await test(engine, LocalGenerator(engine, max_tokens=100, max_seconds=60, allow_grammars=True))
         finally:
             engine.close()
 

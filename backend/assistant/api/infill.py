@@ -4,6 +4,7 @@ A request that names an ``id_slot`` ends the one before it of the same client an
 A client is a person and their ``X-Client-Id`` header, or else their program and address.
 """
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ NOTHING: Final = Timings(0, 0, 0, 0.0, 0.0, 0.0)
 @router.post("/infill", response_model=None)
 async def infill(body: InfillCall, request: Request, principal: PrincipalDep, resources: ResourcesDep) -> Response:
     """Fill in between what stands before and after the cursor; ``n_predict`` 0 only reads it all into the cache."""
-    prompt, truncated = _fitted(body, resources)
+    prompt, truncated = await asyncio.to_thread(_fitted, body, resources)
     wanted = _request(body, prompt, principal)
     place = Place(principal.id, _client(request), None if body.id_slot < 0 else body.id_slot)
     report = _Report(body, resources, wanted.max_tokens, truncated=truncated)

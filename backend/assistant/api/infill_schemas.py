@@ -99,6 +99,7 @@ class InfillCall(Strict):
             presence_penalty=self.presence_penalty if penalties else 0.0,
             frequency_penalty=self.frequency_penalty if penalties else 0.0,
             seed=None if self.seed == -1 else self.seed,
+            infill="infill" in (self.samplers or ()),
         )
 
 

@@ -202,8 +202,6 @@ class Engine:
             kv_cells=sum(ledger.total for ledger in ledgers),
             kv_cells_used=sum(ledger.live for ledger in ledgers),
             kv_cells_cached=sum(ledger.idle for ledger in ledgers),
-            last_step_rows=shown.last_step_rows if shown else 0,
-            last_step_s=shown.last_step_s if shown else 0.0,
             kv_ram_bytes=self._store.ram_bytes,
             kv_disk_bytes=self._store.disk_bytes,
             **asdict(self._counters),
@@ -213,7 +211,9 @@ class Engine:
         """One turn of the thread: a step of the next model that has work. False: there is nothing to do now."""
         self._heartbeat = self._clock()
         self._store.poll()
-        worked = any(self._step_lane(lane) for lane in self._lanes_in_turn())
+        lanes = self._lanes_in_turn()
+        turns_s = sum(lane.last_step_s for lane in lanes)
+        worked = any(self._step_lane(lane, turns_s - lane.last_step_s) for lane in lanes)
         self._free_retired()
         return worked
 
@@ -255,9 +255,9 @@ class Engine:
         first = self._turn % len(busy)
         return [*busy[first:], *busy[:first]]
 
-    def _step_lane(self, lane: Lane) -> bool:
+    def _step_lane(self, lane: Lane, others_s: float) -> bool:
         try:
-            worked = lane.step()
+            worked = lane.step(others_s)
             self._failures = 0
         except Exception as error:
             logger.exception("a step of model %s failed", lane.key)

@@ -101,6 +101,7 @@ class Lane:
         self._plan: Plan | None = None
         self._refusals = 0
         self._changed = False
+        self._slowdown = 1.0
 
     @property
     def busy(self) -> bool:
@@ -138,11 +139,13 @@ class Lane:
         """Seconds that a chat request of average size would wait. Any thread."""
         return self._outlook.wait_s(tuple(self.inbox))
 
-    def step(self) -> bool:
+    def step(self, others_s: float = 0.0) -> bool:
         """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell.
 
-        False: all that is here waits for saved prefixes to be read from disk.
+        ``others_s``: seconds that a turn of each other busy model takes in between. False: all that is here waits for
+        saved prefixes to be read from disk.
         """
+        self._slowdown = 1.0 + others_s / max(self.last_step_s, 1e-6)
         came = bool(self.inbox or self.jobs or self.cancelled)
         self._do_jobs()
         self._take_inbox()
@@ -241,6 +244,8 @@ class Lane:
         self.last_step_rows, self.last_step_s = plan.rows, self._clock() - began
         self.curve.observe(self.last_step_rows, self.last_step_s)
         self.counters.steps += 1
+        self.counters.step_rows += self.last_step_rows
+        self.counters.step_seconds += self.last_step_s
         self._refusals = 0
         self.scheduler.advance(plan)
         return True
@@ -352,6 +357,6 @@ class Lane:
     def _look_out(self) -> None:
         now, changed = self._clock(), self._changed
         self._changed = False
-        self._outlook.refresh(now, changed=changed)
+        self._outlook.refresh(now, changed=changed, slowdown=self._slowdown)
         for sequence, queued in self._outlook.announcements(now, changed=changed):
             self._emit(sequence, queued)

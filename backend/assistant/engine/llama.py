@@ -178,7 +178,7 @@ class LlamaModel:
         self, sampling: Sampling, history: Sequence[int], grammar: Grammar | None = None
     ) -> LlamaSampler | GrammarSampler:
         """A chain whose penalties have seen ``history``; it closes ``grammar`` with itself."""
-        chain = new_chain(sampling, self.vocabulary.size, history)
+        chain = new_chain(sampling, self.vocabulary, history)
         if isinstance(grammar, LlamaGrammar):
             size, silent = self.vocabulary.size, self.vocabulary.silent
             return GrammarSampler(self._context, chain, grammar, size, silent)

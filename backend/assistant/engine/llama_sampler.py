@@ -10,7 +10,7 @@ import llama_cpp.llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from assistant.engine.llama_vocabulary import LlamaGrammar
+from assistant.engine.llama_vocabulary import LlamaGrammar, LlamaVocabulary
 from assistant.engine.model import UnmetGrammarError
 from assistant.engine.types import Sampling
 
@@ -98,10 +98,10 @@ class GrammarSampler:
         return bool(np.isfinite(one["logit"][0]))
 
 
-def new_chain(sampling: Sampling, size: int, history: Sequence[int]) -> int:
-    """A chain in llama.cpp's usual order: bias, penalties, top-k, top-p, min-p, temperature, draw."""
+def new_chain(sampling: Sampling, vocabulary: LlamaVocabulary, history: Sequence[int]) -> int:
+    """A chain in llama.cpp's usual order: bias, penalties, top-k, top-p, min-p, infill, temperature, draw."""
     chain: int = _lib.llama_sampler_chain_init(_lib.llama_sampler_chain_default_params())
-    for stage in _stages(sampling, size):
+    for stage in _stages(sampling, vocabulary):
         _lib.llama_sampler_chain_add(chain, stage)
     if sampling.penalty_last_n > 0:
         for token in history[-sampling.penalty_last_n :]:
@@ -129,8 +129,8 @@ def _array(candidates: npt.NDArray[np.void]) -> Any:
     return _lib.llama_token_data_array(data=pointer, size=len(candidates), selected=-1, sorted=False)
 
 
-def _stages(sampling: Sampling, size: int) -> list[int]:
-    stages = []
+def _stages(sampling: Sampling, vocabulary: LlamaVocabulary) -> list[int]:
+    stages, size = [], vocabulary.size
     if sampling.logit_bias:
         biases = (_lib.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias)
         stages.append(_lib.llama_sampler_init_logit_bias(size, len(biases), biases))
@@ -145,5 +145,7 @@ def _stages(sampling: Sampling, size: int) -> list[int]:
         stages.append(_lib.llama_sampler_init_top_p(sampling.top_p, 1))
     if sampling.min_p > 0:
         stages.append(_lib.llama_sampler_init_min_p(sampling.min_p, 1))
+    if sampling.infill:
+        stages.append(_lib.llama_sampler_init_infill(vocabulary.handle))
     seed = random.getrandbits(32) if sampling.seed is None else sampling.seed & 0xFFFFFFFF
     return [*stages, _lib.llama_sampler_init_temp(sampling.temperature), _lib.llama_sampler_init_dist(seed)]

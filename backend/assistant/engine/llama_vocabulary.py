@@ -50,25 +50,25 @@ class LlamaVocabulary:
     """The vocabulary of a file, loaded apart from the weights so that it outlives them. Any thread."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._vocab = _lib.llama_model_get_vocab(handle)
+        self._model = handle
+        self.handle = _lib.llama_model_get_vocab(handle)
         weakref.finalize(self, _lib.llama_model_free, handle).atexit = False
-        self.size: int = _lib.llama_vocab_n_tokens(self._vocab)
+        self.size: int = _lib.llama_vocab_n_tokens(self.handle)
         self.bos = self._id(_lib.llama_vocab_bos)
         self.eos = self._id(_lib.llama_vocab_eos)
-        self.add_bos = bool(_lib.llama_vocab_get_add_bos(self._vocab))
+        self.add_bos = bool(_lib.llama_vocab_get_add_bos(self.handle))
         self.eot = self._id(_lib.llama_vocab_eot, "▁<EOT>")
         self.fim_prefix = self._id(_lib.llama_vocab_fim_pre, "▁<PRE>")
         self.fim_suffix = self._id(_lib.llama_vocab_fim_suf, "▁<SUF>")
         self.fim_middle = self._id(_lib.llama_vocab_fim_mid, "▁<MID>")
-        ends = {token for token in range(self.size) if _lib.llama_vocab_is_eog(self._vocab, token)}
+        ends = {token for token in range(self.size) if _lib.llama_vocab_is_eog(self.handle, token)}
         self.eog = frozenset(ends | ({self.eot} if self.eot is not None else set()))
         self._pieces: dict[int, bytes] = {}
 
     @functools.cached_property
     def silent(self) -> list[int]:
         """Tokens without text that do not end a generation in llama.cpp's eyes: no grammar may choose them."""
-        ends = {token for token in self.eog if _lib.llama_vocab_is_eog(self._vocab, token)}
+        ends = {token for token in self.eog if _lib.llama_vocab_is_eog(self.handle, token)}
         return [token for token in range(self.size) if token not in ends and not self.token_to_bytes(token)]
 
     @functools.cached_property
@@ -103,7 +103,7 @@ class LlamaVocabulary:
         check_grammar(text)
         log = init_backend()
         log.take_errors()
-        handle: int | None = _lib.llama_sampler_init_grammar(self._vocab, data, b"root")
+        handle: int | None = _lib.llama_sampler_init_grammar(self.handle, data, b"root")
         if not handle:
             raise InvalidGrammarError(f"the grammar cannot be used: {log.take_errors()}")
         return LlamaGrammar(handle)
@@ -112,7 +112,7 @@ class LlamaVocabulary:
         data = text.encode(errors="replace")
         room = len(data) + 8
         tokens = (ctypes.c_int32 * room)()
-        count = _lib.llama_tokenize(self._vocab, data, len(data), tokens, room, False, special)
+        count = _lib.llama_tokenize(self.handle, data, len(data), tokens, room, False, special)
         if count < 0:
             raise EngineError(f"a text of {len(data)} bytes could not be tokenized")
         return tokens[:count]
@@ -121,14 +121,14 @@ class LlamaVocabulary:
         if not 0 <= token < self.size:
             raise ValueError(f"token {token} is not in the vocabulary of {self.size}")
         buffer = ctypes.create_string_buffer(256)
-        size = _lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
+        size = _lib.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
         if size < 0:
             buffer = ctypes.create_string_buffer(-size)
-            size = _lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
+            size = _lib.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
         return buffer.raw[:size]
 
     def _id(self, getter: Any, text: str | None = None) -> int | None:
-        token: int = getter(self._vocab)
+        token: int = getter(self.handle)
         if token >= 0:
             return token
         return self._find(text) if text else None
@@ -136,7 +136,7 @@ class LlamaVocabulary:
     def _find(self, text: str) -> int | None:
         """A token by its text: older CodeLlama files do not say which their control tokens are."""
         wanted = text.encode()
-        found = (token for token in range(self.size) if _lib.llama_vocab_get_text(self._vocab, token) == wanted)
+        found = (token for token in range(self.size) if _lib.llama_vocab_get_text(self.handle, token) == wanted)
         return next(found, None)
 
 

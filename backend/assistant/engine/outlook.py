@@ -39,8 +39,11 @@ class Outlook:
             share = sequence.generated / sequence.request.max_tokens
             self._completion += 0.1 * (share - self._completion)
 
-    def refresh(self, now: float, *, changed: bool) -> None:
-        """Look at the load again, once in a while and whenever requests have come or gone."""
+    def refresh(self, now: float, *, changed: bool, slowdown: float = 1.0) -> None:
+        """Look at the load again, once in a while and whenever requests have come or gone.
+
+        ``slowdown``: how many times longer everything takes because other models have their turns too.
+        """
         if not changed and now - self._refreshed_at < REFRESH_S:
             return
         self._refreshed_at = now
@@ -49,8 +52,8 @@ class Outlook:
             running=tuple([self._work(each) for each in running]),
             waiting=tuple([self._work(each) for each in self._scheduler.waiting.all()]),
             slots=self._slots(),
-            prefill_s=self._curve.prefill_s,
-            round_s=self._curve.round_s(len(running)),
+            prefill_s=self._curve.prefill_s * slowdown,
+            round_s=self._curve.round_s(len(running)) * slowdown,
         )
 
     def announcements(self, now: float, *, changed: bool) -> list[tuple[Sequence, Queued]]:

@@ -30,6 +30,8 @@ class Counters:
     """What an engine has done since its start, over all its models."""
 
     steps: int = 0
+    step_rows: int = 0
+    step_seconds: float = 0.0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0

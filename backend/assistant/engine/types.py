@@ -24,7 +24,8 @@ class FinishReason(enum.StrEnum):
 class Sampling:
     """Per-request sampler chain. ``temperature`` 0 is greedy; ``seed`` None is drawn at random.
 
-    Neutral values: top_p 1, top_k 0, min_p 0, repeat_penalty 1, presence_penalty 0, frequency_penalty 0.
+    Neutral values: top_p 1, top_k 0, min_p 0, repeat_penalty 1, presence_penalty 0, frequency_penalty 0. ``infill``
+    prefers the end of the text over an unlikely token, as llama.cpp's sampler of that name does.
     """
 
     temperature: float = 0.8
@@ -37,6 +38,7 @@ class Sampling:
     penalty_last_n: int = 64
     seed: int | None = None
     logit_bias: tuple[tuple[int, float], ...] = ()
+    infill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,11 @@ class EngineStats:
     kv_cells: int
     kv_cells_used: int
     kv_cells_cached: int
-    last_step_rows: int
-    last_step_s: float
     kv_ram_bytes: int
     kv_disk_bytes: int
     steps: int
+    step_rows: int
+    step_seconds: float
     prompt_tokens: int
     cached_tokens: int
     generated_tokens: int
