@@ -7,11 +7,13 @@ admits it, reads its prompt in chunks and samples a token a step, each told thro
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from assistant.engine.kv_store import KvStore
 from assistant.engine.lane import EngineOptions, Lane
@@ -31,6 +33,7 @@ from assistant.engine.types import (
 )
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 IDLE_S = 0.5
 """How long the thread sleeps at most when nothing is to be done: the heartbeat of an idle engine."""
 MOST_FAILURES = 8
@@ -56,6 +59,7 @@ class Engine:
         self._lanes: dict[str, Lane] = {}
         self._active: str | None = None
         self._requests: dict[str, Lane] = {}
+        self._jobs: deque[Callable[[], None]] = deque()
         self._numbers = 0
         self._failures = 0
         self._stopped: str | None = None
@@ -109,7 +113,7 @@ class Engine:
         self, key: str, model: Model, curve: StepCurve | None = None, *, fingerprint: str | None = None,
         threads: int | None = None,
     ) -> None:  # fmt: skip
-        """Take over a loaded model. The first one's step curve is measured here, on the calling thread (1.5 s).
+        """Take over a loaded model. The first one's step curve is measured, which takes some seconds for a 7B.
 
         ``fingerprint`` identifies weights and KV type across restarts; prefixes saved under it are used again.
         """
@@ -118,7 +122,7 @@ class Engine:
         if curve is None and known is not None:
             curve = known.curve.copy()
         elif curve is None:
-            curve = measure_curve(model, self._clock, self._options.step_s, threads)
+            curve = self._on_thread(partial(measure_curve, model, self._clock, self._options.step_s, threads))
         lane = Lane(
             key, model, curve, self._options, self._counters, self._clock, self._ended, self._store, fingerprint or key
         )
@@ -133,15 +137,11 @@ class Engine:
 
         Raises ModelLoadError when the file is not an adapter of this model, UnknownModelError.
         """
-        lane = self._lane(model_key)
-        self._on_thread(lane, partial(lane.model.add_adapter, name, path), timeout_s)
-        lane.adapters.add(name)
+        self._on_thread(partial(self._add_adapter, model_key, name, path), timeout_s)
 
     def remove_adapter(self, model_key: str, name: str, timeout_s: float = 60.0) -> None:
         """Let go of an adapter that no request uses any more. Raises EngineError while one does."""
-        lane = self._lane(model_key)
-        lane.adapters.discard(name)
-        self._on_thread(lane, partial(lane.drop_adapter, name), timeout_s)
+        self._on_thread(partial(self._remove_adapter, model_key, name), timeout_s)
 
     def activate(self, key: str) -> None:
         """Requests that name no model go to this one from now on."""
@@ -210,6 +210,8 @@ class Engine:
     def step(self) -> bool:
         """One turn of the thread: a step of the next model that has work. False: there is nothing to do now."""
         self._heartbeat = self._clock()
+        while self._jobs:
+            self._jobs.popleft()()
         self._store.poll()
         lanes = self._lanes_in_turn()
         turns_s = sum(lane.last_step_s for lane in lanes)
@@ -230,7 +232,7 @@ class Engine:
 
     def _sleep(self) -> None:
         with self._wake:
-            if self._closing or any(lane.retired and not lane.busy for lane in self._lanes.values()):
+            if self._closing or self._jobs or any(lane.retired and not lane.busy for lane in self._lanes.values()):
                 return
             if any(lane.busy for lane in self._lanes.values()):
                 self._busy_at = self._clock()
@@ -268,13 +270,28 @@ class Engine:
             return True
         return worked
 
-    def _on_thread(self, lane: Lane, job: Callable[[], None], timeout_s: float) -> None:
-        """Run a job between two steps of a model, and wait for it."""
-        done: Future[None] = Future()
+    def _on_thread(self, job: Callable[[], Result], timeout_s: float | None = None) -> Result:
+        """Run a job between two steps, and wait for it.
+
+        All that computes has to be the engine's thread: OpenMP keeps a team of threads for each caller, and stops
+        spinning at barriers when all teams together are more than the CPUs, which costs a fifth of the speed.
+        """
+        if self._thread is None or self._thread is threading.current_thread():
+            return job()
+        done: Future[Result] = Future()
         with self._wake:
-            lane.jobs.append((job, done))
+            self._check_running()
+            self._jobs.append(partial(_settle, done, job))
             self._wake.notify()
-        done.result(timeout_s)
+        return done.result(timeout_s)
+
+    def _add_adapter(self, model_key: str, name: str, path: Path) -> None:
+        lane = self._lane(model_key)
+        lane.model.add_adapter(name, path)
+        lane.adapters.add(name)
+
+    def _remove_adapter(self, model_key: str, name: str) -> None:
+        self._lane(model_key).drop_adapter(name)
 
     def _free_retired(self) -> None:
         with self._wake:
@@ -294,6 +311,8 @@ class Engine:
             self._stopped = reason
             lanes = list(self._lanes.values())
             self._lanes.clear()
+        while self._jobs:
+            self._jobs.popleft()()
         deadline = self._clock() + CLOSE_S
         for lane in lanes:
             try:
@@ -322,3 +341,11 @@ class Engine:
     def _check_running(self) -> None:
         if self._stopped is not None or self._closing:
             raise EngineStoppedError(self._stopped or "the engine is closing")
+
+
+def _settle(done: "Future[Result]", job: Callable[[], Result]) -> None:
+    """Run a job and give its outcome to whoever waits."""
+    try:
+        done.set_result(job())
+    except Exception as error:
+        done.set_exception(error)

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from assistant.engine.kv_mover import KvMover
@@ -52,7 +51,7 @@ class EngineOptions:
 
 
 class Lane:
-    """Steps one model. ``inbox``, ``jobs`` and ``cancelled`` are filled by other threads, the rest is the engine's.
+    """Steps one model. ``inbox`` and ``cancelled`` are filled by other threads, everything else is the engine thread's.
 
     ``on_end`` is called with the id of each request after its last event. ``fingerprint`` says whose saved prefixes
     fit this model.
@@ -75,7 +74,6 @@ class Lane:
         self.curve = curve
         self.limit = min(model.n_ctx, model.n_ctx_train)
         self.inbox: deque[Sequence] = deque()
-        self.jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self.cancelled: set[str] = set()
         self.adapters: set[str] = set()
         self.retired: threading.Event | None = None
@@ -105,7 +103,7 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        return bool(self.inbox or self.jobs or self._sequences)
+        return bool(self.inbox or self._sequences)
 
     @property
     def queue_depth(self) -> int:
@@ -146,8 +144,7 @@ class Lane:
         saved prefixes to be read from disk.
         """
         self._slowdown = 1.0 + others_s / max(self.last_step_s, 1e-6)
-        came = bool(self.inbox or self.jobs or self.cancelled)
-        self._do_jobs()
+        came = bool(self.inbox or self.cancelled)
         self._take_inbox()
         self._reap_cancelled()
         plan = self._plan_step()
@@ -180,6 +177,7 @@ class Lane:
 
     def drop_adapter(self, name: str) -> None:
         """Let go of an adapter. Raises EngineError while a request uses it."""
+        self.adapters.discard(name)
         if any(each.request.adapter == name for each in (*self._sequences.values(), *self.inbox)):
             self.adapters.add(name)
             raise EngineError(f"adapter {name} is in use")
@@ -187,19 +185,7 @@ class Lane:
 
     def close(self) -> None:
         """Free the model. Only when nothing is left to do."""
-        while self.jobs:
-            self.jobs.popleft()[1].cancel()
         self.model.close()
-
-    def _do_jobs(self) -> None:
-        while self.jobs:
-            job, done = self.jobs.popleft()
-            try:
-                job()
-            except Exception as error:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
 
     def _take_inbox(self) -> None:
         while self.inbox:
