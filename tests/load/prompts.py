@@ -33,7 +33,7 @@ class Prompts:
         self.name = self._llama.metadata.get("general.name", model.stem)
         self.size = self._llama.n_vocab()
         self.ends = self._ends()
-        """Tokens that end an answer."""
+        """Tokens that end an answer, or say nothing: random weights write them in long rows, and silence counts."""
 
     @property
     def is_noise(self) -> bool:
@@ -67,10 +67,13 @@ class Prompts:
     def _ends(self) -> tuple[int, ...]:
         vocab = self._llama._model.vocab
         lib = llama_cpp.llama_cpp
+        silent = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
         return tuple(
             token
             for token in range(self.size)
-            if lib.llama_vocab_is_eog(vocab, token) or lib.llama_vocab_get_text(vocab, token) == END_PIECE.encode()
+            if lib.llama_vocab_is_eog(vocab, token)
+            or lib.llama_vocab_get_attr(vocab, token) & silent
+            or lib.llama_vocab_get_text(vocab, token) == END_PIECE.encode()
         )
 
 
