@@ -1,11 +1,13 @@
 """Hanging up ends what was asked for, wherever it is: being written, being read, or waiting."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assistant.api.disconnects import EventStream
 from tests.api import raw
 from tests.servers import Backend, eventually
 
@@ -49,3 +51,22 @@ def test_hanging_up_ends_a_request_that_runs_and_one_that_waits(
         assert single.metric("cancelled_requests_total") == before + 1
     in_system(single, 0)
     assert single.metric("cancelled_requests_total") == before + 2
+
+
+def test_a_stream_whose_reader_has_gone_before_it_begins_is_closed_all_the_same() -> None:
+    closed: list[bool] = []
+    begun: list[bool] = []
+
+    async def lines() -> AsyncIterator[str]:
+        begun.append(True)
+        yield "data: {}\n\n"
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(1)  # the head is still on its way
+
+    stream = EventStream(lines(), lambda: closed.append(True))
+    asyncio.run(stream({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send))
+    assert (begun, closed) == ([], [True])

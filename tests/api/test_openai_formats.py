@@ -123,6 +123,16 @@ def test_a_grammar_is_followed(client: httpx.Client, path: str, prompt: dict[str
     assert [0 < len(word) <= 5 and word.isalpha() for word in words] == [True] * 3
 
 
+def test_a_grammar_that_no_token_can_meet_is_the_callers_fault(client: httpx.Client) -> None:
+    body = {"prompt": "x", "grammar": "root ::= <[400]> <[1]>", "max_tokens": 9}
+    response = client.post(COMPLETION, json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "grammar"
+    streamed = client.post(COMPLETION, json={**body, "stream": True}).text
+    assert '"param":"grammar"' in streamed
+    assert "[DONE]" not in streamed
+
+
 def deep_schema(levels: int) -> dict[str, Any]:
     schema: dict[str, Any] = {}
     for _ in range(levels):

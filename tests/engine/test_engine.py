@@ -365,7 +365,7 @@ def test_a_grammar_decides_what_is_written_and_one_that_cannot_be_met_ends_the_r
         drain(engine)
     assert b"".join(map(model.vocabulary.token_to_bytes, met.tokens)) == b"yes"
     assert met.reason is FinishReason.STOP
-    assert unmet.reason is FinishReason.ERROR
+    assert unmet.reason is FinishReason.UNMET
     assert unmet.finished is not None
     assert "allowed" in str(unmet.finished.error)
     assert FakeGrammar.open_grammars == 0

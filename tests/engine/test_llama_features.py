@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llama_cpp import Llama
 
+from assistant.engine import llama_sampler
 from assistant.engine.kv_store import MIB, KvStoreOptions
 from assistant.engine.lane import EngineOptions
 from assistant.engine.llama import LlamaModel, ModelOptions, load_model
@@ -117,17 +118,20 @@ def test_no_grammar_text_brings_the_process_down(served: Served, text: str) -> N
 def test_a_grammar_that_no_token_can_meet_ends_with_an_error_and_the_engine_goes_on(served: Served) -> None:
     grammar = "root ::= <[400]> <[1]>"  # BOS is never sampled
     finished = served.submit(served.prompt("x"), 5, grammar=grammar).wait()
-    assert finished.reason is FinishReason.ERROR
+    assert finished.reason is FinishReason.UNMET
     assert "grammar" in str(finished.error)
     assert served.submit(served.prompt("x"), 5).wait().reason is FinishReason.LENGTH
 
 
-def test_an_ambiguous_grammar_ends_its_own_request_and_not_the_engine(served: Served) -> None:
+def test_an_ambiguous_grammar_ends_its_own_request_and_not_the_engine(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three times as many ways to go on with each bracket."""
+    monkeypatch.setattr(llama_sampler, "SLOWEST_S", 0.2)
     levels = [f"l{n} ::= " + " | ".join(f'"[" l{n + 1} "{c}"' for c in "abc") for n in range(16)]
     grammar = "\n".join(["root ::= l0", *levels, 'l16 ::= "x"'])
     finished = served.submit(served.prompt("x"), 40, grammar=grammar).wait()
-    assert finished.reason is FinishReason.ERROR
+    assert finished.reason is FinishReason.UNMET
     assert "ambiguous" in str(finished.error)
     assert served.submit(served.prompt("x"), 5).wait().reason is FinishReason.LENGTH
 

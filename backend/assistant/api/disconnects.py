@@ -1,14 +1,35 @@
 """Work for a caller who may hang up before it is done."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from assistant.errors import AssistantError
 
 T = TypeVar("T")
+
+
+STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events; ``close`` is called when they end, also for a caller who has gone before they began."""
+
+    def __init__(
+        self, lines: AsyncIterable[str], close: Callable[[], object], headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(lines, media_type="text/event-stream", headers=STREAM_HEADERS | dict(headers or {}))
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._close()
 
 
 class ClientGoneError(AssistantError):

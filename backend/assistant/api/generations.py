@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
+from assistant.api.disconnects import STREAM_HEADERS
 from assistant.api.schemas import (
     EndPayload,
     MessageOut,
@@ -30,7 +31,6 @@ from assistant.services.generators.types import QueuedEvent, ReadingEvent
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RETRY_S = 2
 
 

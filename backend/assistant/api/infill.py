@@ -14,12 +14,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from assistant.api.deps import PrincipalDep, ResourcesDep
-from assistant.api.disconnects import until_disconnected
+from assistant.api.disconnects import STREAM_HEADERS, EventStream, until_disconnected
 from assistant.api.infill_schemas import SAMPLERS, InfillCall
 from assistant.api.openai_answers import figures
 from assistant.api.rendering import openai_error
 from assistant.engine.types import FinishReason, Priority, Timings
-from assistant.errors import AssistantError
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
 from assistant.services.autocomplete import Autocomplete, Place
@@ -29,7 +28,6 @@ from assistant.services.interactions import Answer
 
 router = APIRouter(tags=["infill"])
 
-STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 NOTHING: Final = Timings(0, 0, 0, 0.0, 0.0, 0.0)
 
 
@@ -45,7 +43,7 @@ async def infill(body: InfillCall, request: Request, principal: PrincipalDep, re
         return _events([_sse(report.of_reading(read))]) if body.stream else JSONResponse(report.of_reading(read))
     call = await resources.autocompletes.start(principal, place, wanted, copies=body.n_cmpl, indent=body.n_indent)
     if body.stream:
-        return _events(_stream(call, report, resources))
+        return EventStream(_stream(call, report, resources), call.close)
     answers = await until_disconnected(request, resources.autocompletes.finish(call))
     return report.of(answers, superseded=call.superseded)
 
@@ -86,7 +84,8 @@ class _Report:
 
     def of(self, answers: list[Answer], *, superseded: bool) -> Response:
         for answer in answers:
-            _require_success(answer.end)
+            if (failure := answer.end.failure) is not None:
+                raise failure
         whole = [
             self.final(index, "" if superseded else answer.text, answer.model.name, answer.end, superseded=superseded)
             for index, answer in enumerate(answers)
@@ -97,7 +96,8 @@ class _Report:
         """A prompt that is still being read has no figures yet."""
         if answer is None:
             return self._selected(self._fields(0, "", self._body.model or "", NOTHING, "none"))
-        _require_success(answer.end)
+        if (failure := answer.end.failure) is not None:
+            raise failure
         read = answer.end.timings
         timings = Timings(read.prompt_tokens, read.cached_tokens, 0, read.queued_s, read.prefill_s, 0.0)
         return self._selected(self._fields(0, "", answer.model.name, timings, "limit"))
@@ -146,8 +146,8 @@ async def _stream(call: Autocomplete, report: _Report, resources: Resources) -> 
             if event.text:
                 yield _sse(report.part(event.text, predicted, interaction.prompt_tokens))
         elif isinstance(event, EndEvent):
-            if event.reason is FinishReason.ERROR:
-                yield _sse({"error": openai_error(_failure(event))})
+            if (failure := event.failure) is not None:
+                yield _sse({"error": openai_error(failure)})
             else:
                 yield _sse(report.final(0, "", interaction.model.name, event, superseded=call.superseded))
 
@@ -163,15 +163,6 @@ def _at(fields: Any, keys: list[str]) -> list[Any]:
             return []
         fields = fields[key]
     return [fields]
-
-
-def _require_success(end: EndEvent) -> None:
-    if end.reason is FinishReason.ERROR:
-        raise _failure(end)
-
-
-def _failure(end: EndEvent) -> AssistantError:
-    return AssistantError(end.error or "The model failed on this request.")
 
 
 def _sse(payload: dict[str, Any]) -> str:

@@ -3,26 +3,22 @@
 Source: OpenAI API reference.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from assistant.api.deps import PrincipalDep, ResourcesDep
-from assistant.api.disconnects import until_disconnected
+from assistant.api.disconnects import EventStream, until_disconnected
 from assistant.api.openai_answers import Calls, Envelope, Kind, whole
 from assistant.api.openai_schemas import ChatCompletionRequest, CompletionRequest
 from assistant.api.openai_stream import Chunks, stream
 from assistant.api.waiting import predicted_wait
-from assistant.engine.types import FinishReason
-from assistant.errors import AssistantError
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
 from assistant.services.generators.types import ModelIdentity, ToolUse, choose
 
 router = APIRouter(prefix="/v1", tags=["openai"])
-
-STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.post("/chat/completions", response_model=None)
@@ -78,8 +74,8 @@ async def _answer(
     echo = (body.text or "") if isinstance(body, CompletionRequest) and body.echo else ""
     if body.stream:
         events = stream(interaction, Chunks(envelope, calls, usage=body.wants_usage, echo=echo))
-        return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS | headers)
+        return EventStream(events, interaction.close, headers)
     answer = await until_disconnected(request, interaction.finish())
-    if answer.end.reason is FinishReason.ERROR:
-        raise AssistantError(answer.end.error or "The model failed on this request.")
+    if (failure := answer.end.failure) is not None:
+        raise failure
     return JSONResponse(whole(answer, envelope, calls, echo), headers=headers)

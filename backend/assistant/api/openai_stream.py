@@ -6,8 +6,6 @@ from typing import Any
 
 from assistant.api.openai_answers import Calls, Envelope, Logprobs, finish_reason, timings_of, usage_of
 from assistant.api.rendering import openai_error
-from assistant.engine.types import FinishReason
-from assistant.errors import AssistantError
 from assistant.services.generators.types import EndEvent, TextEvent
 from assistant.services.interactions import Interaction
 
@@ -39,9 +37,8 @@ class Chunks:
         return [self._chunk(content, None if place else logprobs) for place, content in enumerate(contents)]
 
     def end(self, end: EndEvent) -> list[str]:
-        if end.reason is FinishReason.ERROR:
-            error = AssistantError(end.error or "The model failed on this request.")
-            return [_sse({"error": openai_error(error)})]
+        if (failure := end.failure) is not None:
+            return [_sse({"error": openai_error(failure)})]
         rest = self._calls.finish()
         lines = [self._chunk(self._text(rest))] if rest else []
         reason = finish_reason(end, called=self._calls.made)

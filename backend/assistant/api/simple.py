@@ -11,8 +11,7 @@ from assistant.api.disconnects import until_disconnected
 from assistant.api.openai_answers import answer_body
 from assistant.api.schemas import MAX_TEXT, PlainText, Strict
 from assistant.api.waiting import predicted_wait
-from assistant.engine.types import FinishReason, Priority, Sampling
-from assistant.errors import AssistantError
+from assistant.engine.types import Priority, Sampling
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
 from assistant.services.chat import CHAT_SAMPLING
@@ -70,6 +69,6 @@ async def _answer(
     )  # fmt: skip
     interaction = await resources.interactions.start(principal, endpoint, wanted)
     answer = await until_disconnected(request, interaction.finish())
-    if answer.end.reason is FinishReason.ERROR:
-        raise AssistantError(answer.end.error or "The model failed on this request.")
+    if (failure := answer.end.failure) is not None:
+        raise failure
     return answer

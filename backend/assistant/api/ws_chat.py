@@ -20,7 +20,7 @@ from assistant.api.openai_answers import finish_reason, timings_of, usage_of
 from assistant.api.openai_messages import Turn, check_conversation, conversation
 from assistant.api.rendering import explain, openai_error
 from assistant.api.schemas import MAX_TEXT, PlainText, Strict
-from assistant.engine.types import FinishReason, Priority, Sampling
+from assistant.engine.types import Priority, Sampling
 from assistant.errors import AssistantError, ConflictError, UnauthenticatedError
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
@@ -162,8 +162,8 @@ class _Conversation:
 
     async def _send_all(self, interaction: Interaction) -> None:
         async for event in interaction:
-            if isinstance(event, EndEvent) and event.reason is FinishReason.ERROR:
-                raise AssistantError(event.error or "The model failed on this request.")
+            if isinstance(event, EndEvent) and (failure := event.failure) is not None:
+                raise failure
             if (frame := _frame(event, interaction.model.name)) is not None:
                 await self._send(frame)
 

@@ -289,7 +289,7 @@ class Lane:
                 accepted += 1
                 token, reason = self._next_token(sequence, row + accepted)
         except UnmetGrammarError as unmet:
-            reason, error = FinishReason.ERROR, str(unmet)
+            reason, error = FinishReason.UNMET, str(unmet)
         ops: list[KvOp] = []
         self.scheduler.settle(sequence, span, accepted, ops)
         self._kv.apply(ops)

@@ -17,8 +17,8 @@ from assistant.engine.types import Sampling
 _lib: Any = llama_cpp.llama_cpp
 
 Logits = npt.NDArray[np.float32]
-SLOWEST_S = 0.5
-"""Seconds that a grammar may take for one token; ambiguous ones take many times longer with each."""
+SLOWEST_S = 1.0
+"""CPU seconds that a grammar may take for one token; ambiguous ones take many times longer with each."""
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -59,7 +59,7 @@ class GrammarSampler:
         """Draw a token that the grammar allows. Raises UnmetGrammarError when there is none, or it takes too long."""
         if self._chain is None:
             raise RuntimeError("the sampler has been closed")
-        began = time.monotonic()
+        began = time.thread_time()
         logits = row_logits(self._context, row, len(self._candidates))
         token = self._draw(self._fill(logits))
         if not self._allowed(token):
@@ -70,7 +70,7 @@ class GrammarSampler:
             token = self._draw(everything)
         _lib.llama_sampler_accept(self._chain, token)
         _lib.llama_sampler_accept(self._grammar.handle, token)
-        if time.monotonic() - began > SLOWEST_S:
+        if time.thread_time() - began > SLOWEST_S:
             raise UnmetGrammarError("the grammar is too ambiguous: it takes too long to say which token may come next")
         return token
 

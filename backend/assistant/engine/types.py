@@ -18,6 +18,8 @@ class FinishReason(enum.StrEnum):
     LENGTH = "length"
     CANCELLED = "cancelled"
     ERROR = "error"
+    UNMET = "unmet"
+    """The grammar left no token that could come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every request. ``error`` is set when ``reason`` is ERROR."""
+    """The last event of every request. ``error`` is set when ``reason`` is ERROR or UNMET."""
 
     reason: FinishReason
     timings: Timings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assistant.engine.types import FinishReason, Priority, Sampling, Timings
-from assistant.errors import ModelNotFoundError, ModelUnavailableError
+from assistant.errors import AssistantError, InvalidRequestError, ModelNotFoundError, ModelUnavailableError
 from codellama_core.prompt import ChatMessage, ContextFile
 
 
@@ -155,6 +155,15 @@ class EndEvent:
     reason: FinishReason
     timings: Timings
     error: str | None = None
+
+    @property
+    def failure(self) -> AssistantError | None:
+        """What the caller is to be told when this is no answer."""
+        if self.reason is FinishReason.UNMET:
+            return InvalidRequestError(f"The answer could not follow the grammar: {self.error}.", param="grammar")
+        if self.reason is FinishReason.ERROR:
+            return AssistantError(self.error or "The model failed on this request.")
+        return None
 
 
 Event = QueuedEvent | ReadingEvent | TextEvent | EndEvent
