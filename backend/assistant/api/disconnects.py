@@ -1,6 +1,7 @@
 """Work for a caller who may hang up before it is done."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
@@ -30,6 +31,11 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._close()
+
+
+def sse(payload: dict[str, Any]) -> str:
+    """A server-sent event without a name."""
+    return f"data: {json.dumps(payload, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
 class ClientGoneError(AssistantError):

@@ -5,7 +5,6 @@ A client is a person and their ``X-Client-Id`` header, or else their program and
 """
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from assistant.api.deps import PrincipalDep, ResourcesDep
-from assistant.api.disconnects import STREAM_HEADERS, EventStream, until_disconnected
+from assistant.api.disconnects import STREAM_HEADERS, EventStream, sse, until_disconnected
 from assistant.api.infill_schemas import SAMPLERS, InfillCall
 from assistant.api.openai_answers import figures
 from assistant.api.rendering import openai_error
@@ -40,7 +39,7 @@ async def infill(body: InfillCall, request: Request, principal: PrincipalDep, re
     report = _Report(body, resources, wanted.max_tokens, truncated=truncated)
     if body.n_predict == 0:
         read = await until_disconnected(request, resources.autocompletes.read(principal, place, wanted))
-        return _events([_sse(report.of_reading(read))]) if body.stream else JSONResponse(report.of_reading(read))
+        return _events([sse(report.of_reading(read))]) if body.stream else JSONResponse(report.of_reading(read))
     call = await resources.autocompletes.start(principal, place, wanted, copies=body.n_cmpl, indent=body.n_indent)
     if body.stream:
         return EventStream(_stream(call, report, resources), call.close)
@@ -144,12 +143,12 @@ async def _stream(call: Autocomplete, report: _Report, resources: Resources) -> 
         if isinstance(event, TextEvent):
             predicted += event.tokens
             if event.text:
-                yield _sse(report.part(event.text, predicted, interaction.prompt_tokens))
+                yield sse(report.part(event.text, predicted, interaction.prompt_tokens))
         elif isinstance(event, EndEvent):
             if (failure := event.failure) is not None:
-                yield _sse({"error": openai_error(failure)})
+                yield sse({"error": openai_error(failure)})
             else:
-                yield _sse(report.final(0, "", interaction.model.name, event, superseded=call.superseded))
+                yield sse(report.final(0, "", interaction.model.name, event, superseded=call.superseded))
 
 
 def _events(lines: AsyncIterator[str] | list[str]) -> Response:
@@ -163,7 +162,3 @@ def _at(fields: Any, keys: list[str]) -> list[Any]:
             return []
         fields = fields[key]
     return [fields]
-
-
-def _sse(payload: dict[str, Any]) -> str:
-    return f"data: {json.dumps(payload, ensure_ascii=False, separators=(',', ':'))}\n\n"

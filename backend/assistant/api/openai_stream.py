@@ -1,9 +1,9 @@
 """OpenAI's streams: chunks as server-sent events, then ``[DONE]``; closing the connection cancels the generation."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from assistant.api.disconnects import sse
 from assistant.api.openai_answers import Calls, Envelope, Logprobs, finish_reason, timings_of, usage_of
 from assistant.api.rendering import openai_error
 from assistant.services.generators.types import EndEvent, TextEvent
@@ -38,14 +38,14 @@ class Chunks:
 
     def end(self, end: EndEvent) -> list[str]:
         if (failure := end.failure) is not None:
-            return [_sse({"error": openai_error(failure)})]
+            return [sse({"error": openai_error(failure)})]
         rest = self._calls.finish()
         lines = [self._chunk(self._text(rest))] if rest else []
         reason = finish_reason(end, called=self._calls.made)
         last: dict[str, Any] = {"delta": {}} if self._envelope.is_chat else {"text": ""}
         lines.append(self._chunk(last, None, reason, timings=timings_of(end)))
         if self._usage:
-            lines.append(_sse(self._envelope.wrap([], chunk=True, usage=usage_of(end))))
+            lines.append(sse(self._envelope.wrap([], chunk=True, usage=usage_of(end))))
         return [*lines, DONE]
 
     def _text(self, text: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Chunks:
         choice = {"index": 0, **content, "logprobs": logprobs, "finish_reason": reason}
         # with include_usage every chunk has the field, null but for the last
         empty = {"usage": None} if self._usage else {}
-        return _sse(self._envelope.wrap([choice], chunk=True, **empty, **more))
+        return sse(self._envelope.wrap([choice], chunk=True, **empty, **more))
 
 
 async def stream(interaction: Interaction, chunks: Chunks) -> AsyncIterator[str]:
@@ -71,7 +71,3 @@ async def stream(interaction: Interaction, chunks: Chunks) -> AsyncIterator[str]
                 yield line
     finally:
         interaction.close()
-
-
-def _sse(payload: dict[str, Any]) -> str:
-    return f"data: {json.dumps(payload, ensure_ascii=False, separators=(',', ':'))}\n\n"
