@@ -15,7 +15,6 @@ from assistant.engine import llama_sampler
 from assistant.engine.kv_store import MIB, KvStoreOptions
 from assistant.engine.lane import EngineOptions
 from assistant.engine.llama import LlamaModel, ModelOptions, load_model
-from assistant.engine.llama_vocabulary import DEEPEST_GRAMMAR, LONGEST_GRAMMAR
 from assistant.engine.model import Span, Truncate
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import FinishReason, InvalidGrammarError, ModelLoadError, Sampling
@@ -99,8 +98,7 @@ def test_no_control_token_slips_through_a_grammar_as_text(served: Served) -> Non
     "grammar",
     [
         "", " ", "other ::= \"x\"", "root ::= missing", "root ::= root \"x\"", "root ::= \"x\" )", "\0",
-        'root ::= "x"{100000000}', "root ::= " + "(" * (DEEPEST_GRAMMAR + 1) + '"x"' + ")" * (DEEPEST_GRAMMAR + 1),
-        "#" * (LONGEST_GRAMMAR + 1), 'root ::= "a" !<[7]>', "root ::= [a-z] <[7]>", "root ::= . <[7]>",
+        'root ::= "x"{100000000}', 'root ::= "a" !<[7]>',
     ],
 )  # fmt: skip
 def test_a_bad_grammar_is_refused_before_it_runs(served: Served, grammar: str) -> None:

@@ -2,24 +2,16 @@
 
 import ctypes
 import functools
-import re
 import weakref
 from typing import Any
 
 import llama_cpp.llama_cpp
 
+from assistant.engine.gbnf_check import check_gbnf
 from assistant.engine.native_log import NativeLog
 from assistant.engine.types import EngineError, InvalidGrammarError
 
 _lib: Any = llama_cpp.llama_cpp
-
-LONGEST_GRAMMAR = 256 * 1024
-DEEPEST_GRAMMAR = 128
-"""Bytes and nested groups of a grammar."""
-_ELEMENT = re.compile(
-    r'(?P<comment>#[^\n]*)|(?P<token><[^>]*>?)|(?P<characters>"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|\.)|[()]',
-    re.DOTALL,
-)
 
 
 @functools.cache
@@ -97,13 +89,10 @@ class LlamaVocabulary:
 
     def parse_grammar(self, text: str) -> LlamaGrammar:
         """A grammar in GBNF with a rule ``root``, at its beginning. Raises InvalidGrammarError."""
-        data = text.encode(errors="replace")
-        if not text.strip() or len(data) > LONGEST_GRAMMAR or b"\0" in data:
-            raise InvalidGrammarError(f"the grammar must be text of at most {LONGEST_GRAMMAR // 1024} KiB")
-        check_grammar(text)
+        check_gbnf(text)
         log = init_backend()
         log.take_errors()
-        handle: int | None = _lib.llama_sampler_init_grammar(self.handle, data, b"root")
+        handle: int | None = _lib.llama_sampler_init_grammar(self.handle, text.encode(errors="replace"), b"root")
         if not handle:
             raise InvalidGrammarError(f"the grammar cannot be used: {log.take_errors()}")
         return LlamaGrammar(handle)
@@ -138,21 +127,3 @@ class LlamaVocabulary:
         wanted = text.encode()
         found = (token for token in range(self.size) if _lib.llama_vocab_get_text(self.handle, token) == wanted)
         return next(found, None)
-
-
-def check_grammar(text: str) -> None:
-    """Refuse what llama.cpp's parser accepts and then ends the process for. Raises InvalidGrammarError.
-
-    Its parser calls itself for each group. And where a token element follows characters, it lets a token through that
-    covers both, and throws when that token is chosen.
-    """
-    depth = deepest = 0
-    kinds = set()
-    for match in _ELEMENT.finditer(text):
-        kinds.add(match.lastgroup)
-        depth += (match.group() == "(") - (match.group() == ")")
-        deepest = max(deepest, depth)
-    if deepest > DEEPEST_GRAMMAR:
-        raise InvalidGrammarError(f"the grammar nests more than {DEEPEST_GRAMMAR} groups")
-    if kinds >= {"token", "characters"}:
-        raise InvalidGrammarError("a grammar has either characters or <[token]> elements, not both")

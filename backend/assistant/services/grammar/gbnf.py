@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-MOST_REPEATS: Final = 2000
-"""llama.cpp refuses more repetitions than this, and takes a larger upper bound for none at all."""
+from assistant.engine.gbnf_check import MOST_REPEATS
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _CLASS_ESCAPES: Final = _ESCAPES | {"[": "\\[", "]": "\\]", "-": "\\-", "^": "\\x5E"}

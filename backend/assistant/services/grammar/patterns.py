@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from assistant.services.grammar.gbnf import MOST_REPEATS, GrammarError, char_class, literal, repeat
+from assistant.engine.gbnf_check import MOST_REPEATS
+from assistant.services.grammar.gbnf import GrammarError, char_class, literal, repeat
 from assistant.services.grammar.strings import ESCAPED, PLAIN, without
 
 MOST_CHARACTERS: Final = 1000

@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
+from assistant.engine.gbnf_check import MOST_REPEATS
 from assistant.services.grammar import numbers, strings
 from assistant.services.grammar.facts import Reader, Schema
-from assistant.services.grammar.gbnf import MOST_REPEATS, GrammarError, literal, repeat
+from assistant.services.grammar.gbnf import GrammarError, literal, repeat
 from assistant.services.grammar.shapes import ArrayShape, Demand, Leaf, Member, NumberOf, ObjectShape, Shape, Shaper
 
 MOST_PARTS: Final = 1000

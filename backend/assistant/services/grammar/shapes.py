@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from assistant.engine.gbnf_check import MOST_REPEATS
 from assistant.services.grammar import numbers, strings
 from assistant.services.grammar.facts import TYPES, Bound, Facts, Schema
-from assistant.services.grammar.gbnf import MOST_REPEATS, GrammarError, json_literal
+from assistant.services.grammar.gbnf import GrammarError, json_literal
 from assistant.services.grammar.patterns import pattern
 
 Demand = tuple[Schema, ...]

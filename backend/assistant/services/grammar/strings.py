@@ -7,7 +7,8 @@ with a short escape are written. So each character has one spelling, and lengths
 from collections.abc import Collection
 from typing import Final
 
-from assistant.services.grammar.gbnf import MOST_REPEATS, GrammarError, char_class, literal, repeat
+from assistant.engine.gbnf_check import MOST_REPEATS
+from assistant.services.grammar.gbnf import GrammarError, char_class, literal, repeat
 
 ASCII: Final = ((0x20, 0x21), (0x23, 0x5B), (0x5D, 0x7E))
 WIDE: Final = ((0xA0, 0x2027), (0x202A, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))

@@ -2,7 +2,8 @@
 
 It recurses for every parenthesis, loops without end on ``x{2,1}``, takes an upper bound above 2,000 for none, copies
 what it repeats, follows every path of first symbols to find left recursion, which takes exponential time, and keeps a
-stack for every way to go on, comparing each with each.
+stack for every way to go on, comparing each with each. Where a token element follows characters, it lets a token
+through that covers both, and ends the process when that token is chosen.
 
 Source: llama.cpp ``src/llama-grammar.cpp``.
 """
@@ -12,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from assistant.services.grammar.gbnf import MOST_REPEATS, GrammarError
+from assistant.engine.types import InvalidGrammarError
 
+MOST_REPEATS: Final = 2000
+"""llama.cpp refuses more, and takes a larger upper bound for none at all."""
 MOST_BYTES: Final = 64 * 1024
 MOST_NESTED: Final = 64
 MOST_ELEMENTS: Final = 64 * 1024
@@ -52,6 +55,7 @@ class _Grammar:
         self.numbers: dict[str, int] = {}
         self.nodes: dict[int, list[list[int | None]]] = {}
         self.elements = 0
+        self.terminals: set[str] = set()
         self._count = 0
 
     def number(self, name: str | None = None) -> int:
@@ -64,15 +68,19 @@ class _Grammar:
 
 
 def check_gbnf(text: str) -> None:
-    """Raise GrammarError unless llama.cpp can parse this grammar, and soon."""
-    if len(text.encode()) > MOST_BYTES:
-        raise GrammarError(f"the grammar has more than {MOST_BYTES // 1024} KiB")
+    """Raise InvalidGrammarError unless llama.cpp can parse this grammar, and soon."""
+    if "\0" in text:
+        raise InvalidGrammarError("the grammar has a NUL character")
+    if len(text.encode(errors="replace")) > MOST_BYTES:
+        raise InvalidGrammarError(f"the grammar has more than {MOST_BYTES // 1024} KiB")
     grammar = _read(text)
     undefined = [name for name, number in grammar.numbers.items() if number not in grammar.nodes]
     if undefined:
-        raise GrammarError(f"the rule '{undefined[0]}' is not defined")
+        raise InvalidGrammarError(f"the rule '{undefined[0]}' is not defined")
     if "root" not in grammar.numbers:
-        raise GrammarError("there is no rule 'root'")
+        raise InvalidGrammarError("there is no rule 'root'")
+    if len(grammar.terminals) > 1:
+        raise InvalidGrammarError("a grammar has either characters or <[token]> elements, not both")
     _check_paths(grammar)
 
 
@@ -84,7 +92,7 @@ def _read(text: str) -> _Grammar:
             _end_rule(grammar, stack)
             stack = [_Group(grammar.number(token))]
         elif not stack:
-            raise GrammarError("a grammar begins with 'root ::= '")
+            raise InvalidGrammarError("a grammar begins with 'root ::= '")
         else:
             _take(grammar, stack, kind, token)
     _end_rule(grammar, stack)
@@ -97,7 +105,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             line = text.count("\n", 0, at) + 1
-            raise GrammarError(f"line {line} of the grammar cannot be read from {text[at : at + 20]!r} on")
+            raise InvalidGrammarError(f"line {line} of the grammar cannot be read from {text[at : at + 20]!r} on")
         if match.lastgroup not in ("blank", "defined"):
             yield match.lastgroup, match.group()
         at = match.end()
@@ -105,7 +113,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 def _end_rule(grammar: _Grammar, stack: list[_Group]) -> None:
     if len(stack) > 1:
-        raise GrammarError("a parenthesis of the grammar is never closed")
+        raise InvalidGrammarError("a parenthesis of the grammar is never closed")
     if stack:
         _close(grammar, stack[0])
 
@@ -117,7 +125,7 @@ def _close(grammar: _Grammar, group: _Group) -> None:
 def _count(grammar: _Grammar, elements: int) -> None:
     grammar.elements += elements
     if grammar.elements > MOST_ELEMENTS:
-        raise GrammarError(f"with its repetitions the grammar has more than {MOST_ELEMENTS} elements")
+        raise InvalidGrammarError(f"with its repetitions the grammar has more than {MOST_ELEMENTS} elements")
 
 
 def _take(grammar: _Grammar, stack: list[_Group], kind: str, token: str) -> None:
@@ -127,11 +135,11 @@ def _take(grammar: _Grammar, stack: list[_Group], kind: str, token: str) -> None
         group.last = 0
     elif kind == "open":
         if len(stack) > MOST_NESTED:
-            raise GrammarError(f"the grammar has more than {MOST_NESTED} parentheses within each other")
+            raise InvalidGrammarError(f"the grammar has more than {MOST_NESTED} parentheses within each other")
         stack.append(_Group(grammar.number()))
     elif kind == "close":
         if len(stack) == 1:
-            raise GrammarError("a parenthesis of the grammar was never opened")
+            raise InvalidGrammarError("a parenthesis of the grammar was never opened")
         _close(grammar, stack.pop())
         _add(grammar, stack[-1], group.number, 1)
     elif kind == "repeat":
@@ -141,6 +149,7 @@ def _take(grammar: _Grammar, stack: list[_Group], kind: str, token: str) -> None
     elif token in ('""', "[]", "[^]"):
         group.last = 0  # stands for nothing
     else:
+        grammar.terminals.add("token" if token.lstrip("!").startswith("<") else "characters")
         _add(grammar, group, None, len(token))
 
 
@@ -152,10 +161,10 @@ def _add(grammar: _Grammar, group: _Group, symbol: int | None, elements: int) ->
 
 def _repeat(grammar: _Grammar, group: _Group, token: str) -> None:
     if not group.last:
-        raise GrammarError(f"the repetition {token} has nothing before it")
+        raise InvalidGrammarError(f"the repetition {token} has nothing before it")
     least, most = _bounds(token)
     if max(least, most or 0) > MOST_REPEATS or (most is not None and most < least):
-        raise GrammarError(f"the repetition {token} must lie within 0 and {MOST_REPEATS}, the lower bound first")
+        raise InvalidGrammarError(f"the repetition {token} must lie within 0 and {MOST_REPEATS}, the lower bound first")
     times = max(least, most or 0, 1)
     _count(grammar, group.last * (times - 1))
     repeated = [group.alternatives[-1].pop()] * times
@@ -181,13 +190,13 @@ def _check_paths(grammar: _Grammar) -> None:
         if start not in paths:
             _count_paths(grammar, start, empty, paths)
     if max(paths.values()) > MOST_PATHS:
-        raise GrammarError(f"the grammar has more than {MOST_PATHS} ways to go on at one place")
+        raise InvalidGrammarError(f"the grammar has more than {MOST_PATHS} ways to go on at one place")
     skips: dict[int, int] = {}
     for node in paths:  # what may come first in a node stands before it
         skips[node] = max(_runs(symbols, empty, skips)[-1] for symbols in grammar.nodes[node])
     for alternatives in grammar.nodes.values():
         if any(max(_runs(symbols, empty, skips)) > MOST_OPTIONAL for symbols in alternatives):
-            raise GrammarError(f"the grammar has more than {MOST_OPTIONAL} optional parts in a row")
+            raise InvalidGrammarError(f"the grammar has more than {MOST_OPTIONAL} optional parts in a row")
 
 
 def _runs(symbols: list[int | None], empty: set[int], skips: dict[int, int]) -> list[int]:
@@ -219,7 +228,7 @@ def _count_paths(grammar: _Grammar, start: int, empty: set[int], paths: dict[int
             if counts:
                 counts[-1] += paths[node]
         elif other in open_:
-            raise GrammarError("a rule of the grammar begins with itself (left recursion)")
+            raise InvalidGrammarError("a rule of the grammar begins with itself (left recursion)")
         elif other in paths:
             counts[-1] += paths[other]
         else:
