@@ -68,6 +68,13 @@ def test_llama_vscode_shows_its_status_bar(client: httpx.Client) -> None:
     assert "undefined" not in editor.status
 
 
+def test_an_answer_says_which_stop_string_ended_it(client: httpx.Client) -> None:
+    answer = ask(client, stop=["\n", " ", "("])
+    assert answer["stop_type"] == "word"
+    assert answer["stopping_word"] in ("\n", " ", "(")
+    assert answer["stopping_word"] not in answer["content"]
+
+
 def test_an_answer_has_llama_servers_fields(client: httpx.Client) -> None:
     answer = ask(client)
     assert answer["stop"] is True

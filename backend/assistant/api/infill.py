@@ -102,8 +102,10 @@ class _Report:
         return self._selected(self._fields(0, "", answer.model.name, timings, "limit"))
 
     def final(self, index: int, text: str, model: str, end: EndEvent, *, superseded: bool) -> dict[str, Any]:
-        kind = "superseded" if superseded else "limit" if end.reason is FinishReason.LENGTH else "eos"
-        return self._selected(self._fields(index, text, model, end.timings, kind))
+        kind = "eos" if end.stopped_by is None else "word"
+        if superseded or end.reason is FinishReason.LENGTH:
+            kind = "superseded" if superseded else "limit"
+        return self._selected(self._fields(index, text, model, end.timings, kind, end.stopped_by or ""))
 
     def part(self, text: str, predicted: int, evaluated: int) -> dict[str, Any]:
         return {
@@ -111,12 +113,15 @@ class _Report:
             "tokens_evaluated": evaluated,
         }  # fmt: skip
 
-    def _fields(self, index: int, text: str, model: str, timings: Timings, stop_type: str) -> dict[str, Any]:
+    def _fields(
+        self, index: int, text: str, model: str, timings: Timings, stop_type: str, word: str = ""
+    ) -> dict[str, Any]:
         return {
             "index": index, "content": text, "id_slot": self._body.id_slot, "stop": True, "model": model,
             "tokens_predicted": timings.completion_tokens, "tokens_evaluated": timings.prompt_tokens,
             "tokens_cached": timings.prompt_tokens + timings.completion_tokens, "truncated": self._truncated,
-            "stop_type": stop_type, "generation_settings": self._settings(), "timings": figures(timings),
+            "stop_type": stop_type, "stopping_word": word, "generation_settings": self._settings(),
+            "timings": figures(timings),
         }  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:

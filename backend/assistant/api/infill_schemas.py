@@ -161,8 +161,9 @@ class InfillAnswer(BaseModel):
     tokens_evaluated: int | None = Field(None, description="Tokens of the prompt")
     tokens_cached: int | None = Field(None, description="Tokens of prompt and answer that are in the cache now")
     truncated: bool | None = Field(None, description="Whether some of what was sent did not fit the context")
-    stop_type: Literal["none", "eos", "limit", "superseded"] | None = Field(
-        None, description="`eos`: the answer is complete, by itself or at a stop string; `none`: still being read"
+    stop_type: Literal["none", "eos", "word", "limit", "superseded"] | None = Field(
+        None, description="`word`: at a stop string, which `stopping_word` tells; `none`: still being read"
     )
+    stopping_word: str | None = None
     generation_settings: InfillSettings | None = None
     timings: InfillTimings | None = None

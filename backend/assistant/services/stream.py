@@ -22,14 +22,18 @@ class TextAssembler:
         self._blank = ""
         self._released = 0
         self.received = 0
-        self.stopped = False
+        self.stopped_by: str | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.stopped_by is not None
 
     @property
     def settled(self) -> int:
         return self._released - len(self._blank)
 
     def push(self, piece: bytes) -> str:
-        """Text that is now certain; sets ``stopped`` when a stop string has appeared (it is not returned)."""
+        """Text that is now certain; sets ``stopped_by`` to the stop string that has appeared (it is not returned)."""
         text = self._decoder.decode(piece).replace("\0", "\ufffd")
         self.received += len(text)
         return self._trim(self._release(text, final=False))
@@ -63,10 +67,10 @@ class TextAssembler:
 
     def _certain(self, text: str, *, final: bool) -> str:
         self._held += text
-        found = [index for stop in self._stop if (index := self._held.find(stop)) >= 0]
+        found = [(index, stop) for stop in self._stop if (index := self._held.find(stop)) >= 0]
         if found:
-            self.stopped = True
-            released, self._held = self._held[: min(found)], ""
+            end, self.stopped_by = min(found)
+            released, self._held = self._held[:end], ""
             return released
         keep = 0 if final else self._possible_stop()
         released, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]

@@ -226,16 +226,17 @@ class PieceStream:
     def _finish(self, ticket: Ticket, tally: Tally, task: asyncio.Task[FinishReason]) -> None:
         """Also called for a task that was cancelled before its first step."""
         ticket.leave()
-        reason, error = self._outcome(task)
+        reason, failure = self._outcome(task)
         if rest := self._assembler.finish():
             self._push(TextEvent(rest, 0))
-        end = EndEvent(reason, self._meter.timings(), error)
+        message = None if failure is None else failure.message
+        end = EndEvent(reason, self._meter.timings(), message, self._assembler.stopped_by, failure)
         if self.refusal is None:
             tally.add(end)
         self._push(end)
         self.settled.set()
 
-    def _outcome(self, task: asyncio.Task[FinishReason]) -> tuple[FinishReason, str | None]:
+    def _outcome(self, task: asyncio.Task[FinishReason]) -> tuple[FinishReason, AssistantError | None]:
         if task.cancelled():
             return FinishReason.CANCELLED, None
         failure = task.exception()
@@ -246,4 +247,4 @@ class PieceStream:
             failure = AssistantError(FAILED)
         if not self._accepted:
             self.refusal = failure
-        return FinishReason.ERROR, failure.message
+        return FinishReason.ERROR, failure

@@ -187,7 +187,7 @@ class EngineStream:
         if self._unread:
             return EndEvent(FinishReason.LENGTH, replace(event.timings, completion_tokens=0))
         if self._closing is not None:
-            return EndEvent(self._closing, event.timings)
+            return EndEvent(self._closing, event.timings, stopped_by=self._assembler.stopped_by)
         if self._timed_out and event.reason is FinishReason.CANCELLED:
             return EndEvent(FinishReason.LENGTH, event.timings)
         return EndEvent(event.reason, event.timings, event.error)

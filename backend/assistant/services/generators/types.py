@@ -150,11 +150,16 @@ class TextEvent:
 
 @dataclass(frozen=True, slots=True)
 class EndEvent:
-    """The last event of every stream."""
+    """The last event of every stream.
+
+    ``stopped_by`` is the stop string that ended it, ``cause`` the error that did, where there is more to it than text.
+    """
 
     reason: FinishReason
     timings: Timings
     error: str | None = None
+    stopped_by: str | None = None
+    cause: AssistantError | None = None
 
     @property
     def failure(self) -> AssistantError | None:
@@ -162,7 +167,7 @@ class EndEvent:
         if self.reason is FinishReason.UNMET:
             return InvalidRequestError(f"The answer could not follow the grammar: {self.error}.", param="grammar")
         if self.reason is FinishReason.ERROR:
-            return AssistantError(self.error or "The model failed on this request.")
+            return self.cause or AssistantError(self.error or "The model failed on this request.")
         return None
 
 
