@@ -1,4 +1,5 @@
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,13 @@ def assert_missed(store: KvStore) -> None:
         assert fetched(store, entry) is None
     assert stored(store, ANN, TOKENS) is None
     assert not list(folder_of(store).glob(f"*{SUFFIX}"))
+
+
+def test_writing_to_disk_yields_to_what_computes(tmp_path: Path) -> None:
+    store = on_disk(tmp_path)
+    store.put("m", ANN, 0, TOKENS, b"cells")
+    settled(store)
+    writers = [each.native_id for each in threading.enumerate() if each.name.startswith("kv-write")]
+    assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in writers] == [19]
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 19
+    store.close()

@@ -1,11 +1,15 @@
 """Prefixes whose cells have been evicted: in RAM, then on disk, each within a budget of bytes.
 
-What is put here is kept in RAM and written to disk behind it, by a thread of its own; the least recently used goes
-first. The index belongs to the engine thread: results of reading and writing wait in ``poll``.
+What is put here is kept in RAM and written to disk behind it, by a thread that yields to all that computes; another
+reads, because somebody waits for that. The least recently used goes first. The index belongs to the engine thread:
+results of reading and writing wait in ``poll``.
 """
 
+import contextlib
 import itertools
 import logging
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -60,7 +64,8 @@ class KvStore:
         self._numbers = itertools.count(1)
         self._clock = itertools.count(1)
         self._jobs: list[tuple[Future[Any], Callable[[Future[Any]], None]]] = []
-        self._disk = ThreadPoolExecutor(1, "kv-disk") if options.on_disk else None
+        self._writer = ThreadPoolExecutor(1, "kv-write", _yield_to_others) if options.on_disk else None
+        self._reader = ThreadPoolExecutor(1, "kv-read") if options.on_disk else None
         if options.folder is not None and options.on_disk:
             options.folder.mkdir(parents=True, exist_ok=True)
             for file in scan(options.folder):
@@ -73,7 +78,7 @@ class KvStore:
 
     @property
     def on_disk(self) -> bool:
-        return self._disk is not None
+        return self._writer is not None
 
     @property
     def ram_bytes(self) -> int:
@@ -110,9 +115,9 @@ class KvStore:
                 self.remove(number)
         entry = _Entry(model, owner, public, tokens, cells=cells)
         self._add(entry)
-        if self._disk is not None and self._options.folder is not None and self._backlog() <= self._budget():
+        if self._writer is not None and self._options.folder is not None and self._backlog() <= self._budget():
             entry.busy = True
-            job = self._disk.submit(write, self._options.folder, model, owner, public, tokens, cells)
+            job = self._writer.submit(write, self._options.folder, model, owner, public, tokens, cells)
             self._when_done(job, partial(self._written, entry))
         self._trim_ram()
 
@@ -124,9 +129,9 @@ class KvStore:
         found.used, found.wanted = next(self._clock), time.monotonic()
         if found.cells is not None:
             return True
-        if not found.busy and self._disk is not None and found.file is not None:
+        if not found.busy and self._reader is not None and found.file is not None:
             found.busy = True
-            self._when_done(self._disk.submit(read_cells, found.file), partial(self._read, entry))
+            self._when_done(self._reader.submit(read_cells, found.file), partial(self._read, entry))
         return False
 
     def cells(self, entry: int) -> Saved | None:
@@ -153,8 +158,9 @@ class KvStore:
         """Finish writing, within the time, and stop."""
         wait([future for future, _ in self._jobs], timeout_s)
         self.poll()
-        if self._disk is not None:
-            self._disk.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._writer, self._reader):
+            if thread is not None:
+                thread.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, entry: _Entry) -> None:
         entry.used = next(self._clock)
@@ -226,6 +232,12 @@ class KvStore:
 
     def _by_age(self) -> list[tuple[int, _Entry]]:
         return sorted(self._entries.items(), key=lambda item: item[1].used)
+
+
+def _yield_to_others() -> None:
+    """Give the calling thread the lowest priority: one that computes beside ggml's makes all of them wait."""
+    with contextlib.suppress(OSError):  # where threads have no priorities of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 @dataclass(frozen=True, slots=True)
