@@ -174,7 +174,7 @@ def test_the_youngest_goes_back_to_the_queue_when_cells_run_out() -> None:
 
 def test_a_prompt_that_is_being_read_is_shared_not_read_twice() -> None:
     desk = Desk()
-    shared = list(range(100, 200))
+    shared = list(range(100, 300))
     desk.arrive("first", [*shared, 1])
     desk.arrive("second", [*shared, 2])
     desk.step()
@@ -182,7 +182,7 @@ def test_a_prompt_that_is_being_read_is_shared_not_read_twice() -> None:
     rows = 0
     while "second" not in desk.running:
         rows += desk.step().rows
-    assert desk.scheduler.running["second"].cached == 100
+    assert desk.scheduler.running["second"].cached == 200
 
 
 def test_streams_take_turns_where_fewer_rows_are_faster() -> None:

@@ -24,6 +24,23 @@ def test_a_step_with_streams_in_it_takes_no_longer_than_a_32_row_step(curve: Ste
     assert curve.prefill_rows(4, 1000) == 28
 
 
+def test_the_end_of_a_prompt_is_read_in_whole_tiles_beside_streams(curve: StepCurve) -> None:
+    assert [curve.prefill_rows(4, left) for left in (24, 12)] == [12, 12]
+
+
+@pytest.mark.parametrize("slower", [1.1, 1.3, 1.45])
+def test_behind_a_deep_context_a_step_takes_longer_rather_than_part_of_a_tile(curve: StepCurve, slower: float) -> None:
+    for _ in range(200):
+        curve.observe(32, slower * SEVEN_B[32])
+    assert curve.prefill_rows(4, 1000) == 28
+
+
+def test_fast_steps_of_few_rows_do_not_make_longer_ones(curve: StepCurve) -> None:
+    for _ in range(100):
+        curve.observe(4, 0.5 * SEVEN_B[4])
+    assert curve.prefill_rows(4, 1000) == 28
+
+
 def test_a_prompt_that_keeps_nobody_waiting_is_read_in_larger_chunks(curve: StepCurve) -> None:
     assert 64 <= curve.prefill_rows(0, 1000) <= 160
 

@@ -13,6 +13,10 @@ LEAST_STEP_S = 0.1
 LONE_FACTOR = 4
 """A prompt that nobody else waits for is read in steps this many times longer: large batches read faster."""
 WORTHWHILE = 1.1
+TILE = 16
+"""Rows that kernels work on together."""
+SLACK = 1.5
+"""How much longer than wanted a step may take rather than leave out a tile: behind deep contexts all take longer."""
 
 
 def measure(run: Callable[[int], float], limit_s: float = 6.0) -> dict[int, float]:
@@ -43,6 +47,7 @@ class StepCurve:
         self._scale = 1.0
         longest = min(POINTS[-1], 2 * self._points[-1][0])
         self.step_s = step_s if step_s is not None else max(LEAST_STEP_S, self._measured(longest))
+        self._most_mixed = POINTS[-1] if self._measured(POINTS[-1]) >= self.step_s else max_rows
 
     def copy(self) -> "StepCurve":
         """The same measurements, uncorrected."""
@@ -75,7 +80,11 @@ class StepCurve:
     def prefill_rows(self, decode_rows: int, wanted: int) -> int:
         """How many of ``wanted`` prompt rows ride with ``decode_rows`` in a step; at least one."""
         limit_s = self.step_s * (1 if decode_rows else LONE_FACTOR)
-        most = min(self._rows_within(limit_s), decode_rows + wanted, self._max_rows)
+        # streams have been faster than measured for a while: that says little of steps with many rows
+        allowed = self._most_mixed if decode_rows else self._max_rows
+        most = min(self._rows_within(limit_s), decode_rows + wanted, allowed)
+        if decode_rows and most > TILE:
+            most -= most % TILE
         most = max(most, decode_rows + 1)
         return self._best_total(decode_rows, most) - decode_rows
 
@@ -97,12 +106,16 @@ class StepCurve:
         return rows / max(self._measured(rows), 1e-9)
 
     def _rows_within(self, limit_s: float) -> int:
-        """The most rows whose step stays within ``limit_s``, but never less than 16: fewer would crawl."""
-        low, high = min(16, self._max_rows), self._max_rows
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.seconds(middle) <= limit_s else (low, middle - 1)
-        return low
+        """Rows of a step of about ``limit_s``, in whole tiles: part of one takes as long as all of it.
+
+        At least one tile, and one more that goes beyond the limit by little: fewer rows would crawl.
+        """
+        rows = TILE
+        while self.seconds(rows) <= limit_s and self.seconds(rows + TILE) <= limit_s * SLACK:
+            rows += TILE
+            if rows >= self._max_rows:
+                return self._max_rows
+        return min(rows, self._max_rows)
 
     def _measured(self, rows: int) -> float:
         before, after = self._neighbours(rows)
