@@ -7,6 +7,7 @@ spread. The exit code is 1 if one of them is missed.
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", type=Path, required=True, help="GGUF file that all servers load")
     parser.add_argument("--llama-server", type=Path, help="llama.cpp's server, started for each scenario")
+    parser.add_argument("--llama-server-args", default="", metavar="ARGS", help="more of its arguments, as one string")
     parser.add_argument("--peer-url", help="instead: a server that runs already, without /v1")
     parser.add_argument("--peer-model", help="the model's name there, where it wants one")
     parser.add_argument("--peer-key", help="its API key, where it wants one")
@@ -87,7 +89,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _peer(arguments: argparse.Namespace, machine: Machine, folder: Path) -> Server | None:
     if arguments.llama_server:
-        return LlamaServer(machine, arguments.llama_server, folder)
+        return LlamaServer(machine, arguments.llama_server, folder, shlex.split(arguments.llama_server_args))
     if arguments.peer_url:
         return Elsewhere(arguments.peer_url.rstrip("/"), arguments.peer_model, arguments.peer_key)
     return None

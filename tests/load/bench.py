@@ -1,5 +1,6 @@
 """What a scenario is given to work with, and what it is."""
 
+import contextlib
 import sys
 import time
 import zlib
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.load.clients import Reply
+from tests.load.clients import Endpoint, Reply
 from tests.load.prompts import Prompts
 from tests.load.report import Result, Row, Target, percentile
 from tests.load.servers import Machine, Ours, Server, Setup
@@ -66,6 +67,15 @@ class Bench:
     def servers(self) -> tuple[Server, ...]:
         """Ours first, then the peer's, in the order of every round."""
         return (self.ours, self.peer) if self.peer else (self.ours,)
+
+    @contextlib.contextmanager
+    def together(self, setup: Setup) -> Iterator[tuple[Endpoint, ...]]:
+        """All servers loaded at once, so that short turns of each can alternate: a machine's speed drifts by minutes.
+
+        A server that is not asked anything computes nothing. Takes the memory of both.
+        """
+        with contextlib.ExitStack() as stack:
+            yield tuple(stack.enter_context(server.running(setup)) for server in self.servers)
 
     def rounds(self, usual: int) -> int:
         return self.options.rounds or (1 if self.options.quick else usual)
@@ -140,6 +150,11 @@ class Samples:
     def latency_rows(self, bench: Bench, label: str) -> Iterator[Row]:
         for figure in ("TTFT p50", "TTFT p95", "gap p50", "gap p95"):
             yield self.row(bench, f"{label}: {figure}", "s")
+
+
+def in_turn(endpoints: tuple[Endpoint, ...], number: int) -> tuple[Endpoint, ...]:
+    """Forwards in even rounds, backwards in odd ones: what a machine gains or loses steadily evens out."""
+    return endpoints if number % 2 == 0 else endpoints[::-1]
 
 
 def say(text: str) -> None:

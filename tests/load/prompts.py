@@ -33,7 +33,7 @@ class Prompts:
         self.name = self._llama.metadata.get("general.name", model.stem)
         self.size = self._llama.n_vocab()
         self.ends = self._ends()
-        """Tokens that end an answer, or say nothing: random weights write them in long rows, and silence counts."""
+        """Tokens that end an answer, say nothing, or are part of a character: a gap is a token's, not a character's."""
 
     @property
     def is_noise(self) -> bool:
@@ -67,7 +67,7 @@ class Prompts:
     def _ends(self) -> tuple[int, ...]:
         vocab = self._llama._model.vocab
         lib = llama_cpp.llama_cpp
-        silent = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+        silent = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN | lib.LLAMA_TOKEN_ATTR_BYTE
         return tuple(
             token
             for token in range(self.size)

@@ -40,19 +40,24 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Median of ours over median of theirs."""
-        return statistics.median(self.ours) / statistics.median(self.theirs) if self.theirs else None
+        """The median of the rounds' ratios; of medians, where the two ran different rounds."""
+        if not self.theirs:
+            return None
+        return statistics.median(self._ratios)
 
     @property
     def spread(self) -> tuple[float, float] | None:
         """The lowest and the highest ratio: round by round where both ran the same rounds."""
-        if not self.theirs:
-            return None
-        if len(self.ours) == len(self.theirs):
-            ratios = [one / other for one, other in zip(self.ours, self.theirs, strict=True)]
-        else:
-            ratios = [one / statistics.median(self.theirs) for one in self.ours]
-        return min(ratios), max(ratios)
+        return (min(self._ratios), max(self._ratios)) if self.theirs else None
+
+    @property
+    def _paired(self) -> bool:
+        return len(self.ours) == len(self.theirs)
+
+    @property
+    def _ratios(self) -> list[float]:
+        others = self.theirs if self._paired else [statistics.median(self.theirs)] * len(self.ours)
+        return [one / other for one, other in zip(self.ours, others, strict=True)]
 
     @property
     def passed(self) -> bool | None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -111,9 +111,10 @@ class LlamaServer:
 
     name = "llama-server"
 
-    def __init__(self, machine: Machine, program: Path, folder: Path) -> None:
+    def __init__(self, machine: Machine, program: Path, folder: Path, arguments: Sequence[str] = ()) -> None:
         self._machine = machine
         self._program = program
+        self._arguments = arguments
         self._log = folder / "llama-server.log"
 
     @contextlib.contextmanager
@@ -135,7 +136,7 @@ class LlamaServer:
         return [
             str(self._program), "-m", str(machine.model), "-t", str(machine.threads), "-np", str(setup.users),
             "-c", str(setup.cells), "-ctk", machine.kv_type, "-ctv", machine.kv_type, "-fa", "on",
-            "--host", "127.0.0.1", "--port", str(port),
+            "--host", "127.0.0.1", "--port", str(port), *self._arguments,
         ]  # fmt: skip
 
 

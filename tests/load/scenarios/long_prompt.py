@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from tests.load.bench import Bench, Samples, Scenario, say
+from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint, Reply, RequestFailedError
 from tests.load.report import Result, Target
 
@@ -16,7 +16,7 @@ CALM: Final = 8
 """Chunks that each stream has got when the prompt arrives."""
 STREAM_TOKENS: Final = 1200
 OUTPUT: Final = 8
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +30,33 @@ class Found:
 
 def seconds(bench: Bench) -> float:
     long = _long(bench)
-    one = bench.pace.seconds(starts=1, prompt=STREAMS * SHORT + long, output=STREAMS * CALM + 5 * OUTPUT)
-    return bench.rounds(ROUNDS) * (len(bench.servers) * one + 0.3 * long * bench.pace.prefill_s)
+    one = bench.pace.seconds(prompt=STREAMS * SHORT + long, output=STREAMS * CALM + 5 * OUTPUT)
+    slower = 0.3 * long * bench.pace.prefill_s
+    return len(bench.servers) * (bench.rounds(ROUNDS) * one + bench.pace.load_s) + bench.rounds(ROUNDS) * slower
 
 
 def run(bench: Bench) -> Result:
     samples = Samples()
     long = _long(bench)
     setup = bench.setup(STREAMS + 1, max(long + OUTPUT, SHORT + _stream_tokens(bench)))
-    for number in range(bench.rounds(ROUNDS)):
-        for server in bench.servers:
-            with server.running(setup) as endpoint:
-                found = asyncio.run(_interrupt(bench, endpoint, number))
-            samples.add("longest gap of the four", server.name, found.longest)
-            samples.add("TTFT of the long prompt", server.name, found.prompt.ttft)
-            samples.add("median gap before it came", server.name, found.calm)
-            samples.keep("long prompt", server.name, [found.prompt])
-            say(f"  {server.name}: longest gap {found.longest:.3f} s, TTFT {found.prompt.ttft:.2f} s")
+    with bench.together(setup) as endpoints:
+        for number in range(bench.rounds(ROUNDS)):
+            for endpoint in in_turn(endpoints, number):
+                _add(samples, endpoint.name, asyncio.run(_interrupt(bench, endpoint, number)))
     rows = (
         samples.row(bench, "longest gap of the four", "s", Target("ratio", "most", 1 / 20)),
         samples.row(bench, "TTFT of the long prompt", "s", Target("ratio", "most", 1.3)),
         samples.row(bench, "median gap before it came", "s"),
     )
     return Result(rows, (f"a prompt of {long} tokens arrives while {STREAMS} stream",), samples.raw)
+
+
+def _add(samples: Samples, server: str, found: Found) -> None:
+    samples.add("longest gap of the four", server, found.longest)
+    samples.add("TTFT of the long prompt", server, found.prompt.ttft)
+    samples.add("median gap before it came", server, found.calm)
+    samples.keep("long prompt", server, [found.prompt])
+    say(f"  {server}: longest gap {found.longest:.3f} s, TTFT {found.prompt.ttft:.2f} s")
 
 
 async def _interrupt(bench: Bench, endpoint: Endpoint, number: int) -> Found:

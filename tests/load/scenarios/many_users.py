@@ -1,39 +1,39 @@
 """2. Users streaming distinct prompts: tokens a second of all together; latencies at 1, 4, 8 and 16 users."""
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tests.load.bench import Bench, Samples, Scenario, say
+from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint, Reply
 from tests.load.report import Result, Row, Target
 
-PROMPT: Final = 32
-OUTPUT: Final = 28
-LEVELS: Final = {1: 1, 4: 2, 8: 2, 16: 1}
-"""Users, and rounds: two where something was promised."""
+PROMPT: Final = 128
+OUTPUT: Final = 48
+LEVELS: Final = {1: 2, 4: 2, 8: 2, 16: 1}
+"""Users, and rounds: more where something was promised."""
 TARGETS: Final = {4: Target("ratio", "least", 1.0), 8: Target("ratio", "least", 1.0, aim=1.15)}
 
 
 def seconds(bench: Bench) -> float:
     output = bench.enough(OUTPUT, bench.pace.decode_s)
-    each = [
-        bench.rounds(rounds) * bench.pace.seconds(starts=1, prompt=users * PROMPT, output=users * output)
+    rounds = sum(
+        bench.rounds(rounds) * bench.pace.seconds(prompt=users * PROMPT, output=users * output)
         for users, rounds in LEVELS.items()
-    ]
-    return len(bench.servers) * sum(each)
+    )
+    return len(bench.servers) * (rounds + len(LEVELS) * bench.pace.load_s)
 
 
 def run(bench: Bench) -> Result:
     samples, output = Samples(), bench.enough(OUTPUT, bench.pace.decode_s)
     for users, rounds in LEVELS.items():
-        for number, server in itertools.product(range(bench.rounds(rounds)), bench.servers):
-            bodies = [bench.body(f"{users} users {number} {user}", PROMPT, output) for user in range(users)]
-            with server.running(bench.setup(users, PROMPT + output)) as endpoint:
-                replies = asyncio.run(_ask_all(endpoint, bodies))
-            _add(samples, _label(users), server.name, replies)
-            say(f"  {users} users, {server.name}: {total_rate(replies):.2f} tok/s in all")
+        with bench.together(bench.setup(users, PROMPT + output)) as endpoints:
+            for number in range(bench.rounds(rounds)):
+                bodies = [bench.body(f"{users} users {number} {user}", PROMPT, output) for user in range(users)]
+                for endpoint in in_turn(endpoints, number):
+                    replies = asyncio.run(_ask_all(endpoint, bodies))
+                    _add(samples, _label(users), endpoint.name, replies)
+                    say(f"  {users} users, {endpoint.name}: {total_rate(replies):.2f} tok/s in all")
     rows = [row for users in LEVELS for row in _rows(bench, samples, users)]
     note = (
         f"prompts of {PROMPT} tokens, answers of {output}; tok/s from the first request to the last token, prompts "

@@ -5,33 +5,32 @@ import json
 import subprocess
 from typing import Any, Final
 
-from tests.load.bench import Bench, Samples, Scenario, say
+from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint, Reply
 from tests.load.report import Result, Target
 
 PROMPT: Final = 256
-OUTPUT: Final = 40
-ROUNDS: Final = 3
+OUTPUT: Final = 24
+PROMPTS: Final = 3
+STREAMS: Final = 4
+"""Answers of each server after each prompt, in turn with the other's."""
 BARE: Final = "llama-bench"
 
 
 def seconds(bench: Bench) -> float:
-    rounds, servers, (prompt, output) = bench.rounds(ROUNDS), len(bench.servers), _sizes(bench)
-    served = bench.pace.seconds(starts=1, prompt=prompt, output=output)
+    prompts, servers, (prompt, output) = bench.rounds(PROMPTS), len(bench.servers), _sizes(bench)
+    served = bench.pace.seconds(starts=1, prompt=prompt, output=STREAMS * output)
     bare = bench.pace.seconds(starts=2, prompt=3 * prompt, output=output) if bench.options.llama_bench else 0.0
-    return rounds * (servers * served + bare)
+    return prompts * (servers * served + bare)
 
 
 def run(bench: Bench) -> Result:
     samples, (prompt, output) = Samples(), _sizes(bench)
-    for number in range(bench.rounds(ROUNDS)):
-        for server in bench.servers:
-            with server.running(bench.setup(1, prompt + output)) as endpoint:
-                reply = asyncio.run(_ask(endpoint, bench.body(f"one user {number}", prompt, output)))
-            samples.add("decode", server.name, reply.decode_rate)
-            samples.add("prefill", server.name, reply.prefill_rate)
-            samples.keep("one user", server.name, [reply])
-            say(f"  {server.name}: decode {reply.decode_rate:.1f} tok/s, prefill {reply.prefill_rate:.0f} tok/s")
+    for number in range(bench.rounds(PROMPTS)):
+        with bench.together(bench.setup(1, prompt + output)) as endpoints:
+            _read(samples, in_turn(endpoints, number), bench.body(f"one user {number}", prompt, 2))
+            for again in range(STREAMS):
+                _write(samples, in_turn(endpoints, again), bench.body(f"one user {number}", prompt, output))
         _run_bare(bench, samples)
     rows = [
         samples.row(bench, "decode", "tok/s", Target("ratio", "least", 1.0, aim=1.1)),
@@ -48,6 +47,23 @@ def run(bench: Bench) -> Result:
 def _sizes(bench: Bench) -> tuple[int, int]:
     """Tokens of the prompt and of the answer."""
     return bench.enough(PROMPT, bench.pace.prefill_s), bench.enough(OUTPUT, bench.pace.decode_s)
+
+
+def _read(samples: Samples, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
+    for endpoint in endpoints:
+        reply = asyncio.run(_ask(endpoint, body))
+        samples.add("prefill", endpoint.name, reply.prefill_rate)
+        samples.keep("prompt", endpoint.name, [reply])
+        say(f"  {endpoint.name}: prefill {reply.prefill_rate:.1f} tok/s")
+
+
+def _write(samples: Samples, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
+    """An answer of each; the prompt is in both servers' caches."""
+    for endpoint in endpoints:
+        reply = asyncio.run(_ask(endpoint, body))
+        samples.add("decode", endpoint.name, reply.decode_rate)
+        samples.keep("answer", endpoint.name, [reply])
+        say(f"  {endpoint.name}: decode {reply.decode_rate:.2f} tok/s")
 
 
 async def _ask(endpoint: Endpoint, body: dict[str, Any]) -> Reply:
