@@ -125,6 +125,7 @@ class FakeModel:
     description = "scripted"
     chat_template: str | None = None
     size_bytes = 1_000_000
+    kv_layout = "numbers"
 
     def __init__(
         self,
@@ -137,6 +138,7 @@ class FakeModel:
         clock: VirtualClock | None = None,
         row_s: float = 0.01,
         n_drafts_max: int = 8,
+        attends_to_all_cells: bool = False,
     ) -> None:
         self.vocabulary = FakeVocabulary()
         self.n_ctx = n_ctx
@@ -153,9 +155,11 @@ class FakeModel:
         self.errors: list[Exception] = []
         self.poison: set[int] = set()
         self.n_drafts_max = n_drafts_max
+        self.attends_to_all_cells = attends_to_all_cells
         self.adapters: set[str] = set()
         self.adapter: str | None = None
         self.saves = 0
+        self.tuned = 0
         self.restores = 0
         self.refusals = 0
         self.open_samplers = 0
@@ -166,6 +170,9 @@ class FakeModel:
     def cells_used(self) -> int:
         """Cells in use, those shared by several sequences counted once."""
         return len({cell for held in self.held.values() for cell, _ in held})
+
+    def tune(self, clock: Callable[[], float]) -> None:
+        self.tuned += 1
 
     def tokens(self, seq_id: int) -> list[int]:
         return [token for _, token in self.held.get(seq_id, [])]

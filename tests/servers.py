@@ -56,6 +56,7 @@ class Backend:
             "N_THREADS": "1",
             "N_CTX": "4096",
             "ALLOW_GRAMMARS": "on",
+            "FLASH_ATTENTION": "off",
             "DATABASE_WAIT_S": "2",
             **({"MODEL_PATH": str(model)} if model else {}),
             **environment,

@@ -49,8 +49,9 @@ class Settings(BaseSettings):
     max_running: int = Field(16, ge=1, le=256)
     n_threads: int | None = Field(None, ge=1)
     kv_type: Literal["q8_0", "f16"] = "q8_0"
-    kv_ram_mib: int = Field(1024, ge=0)
-    kv_disk_mib: int = Field(4096, ge=0)
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    kv_ram_mib: int = Field(2048, ge=0)
+    kv_disk_mib: int = Field(8192, ge=0)
     kv_dir: Path = Path(".data/kv")
     speculation: bool = True
     allow_grammars: bool = False

@@ -19,7 +19,7 @@ from assistant.engine.lane import EngineOptions
 from assistant.engine.model import Model
 from assistant.engine.types import ModelLoadError
 from assistant.services.database import Database
-from assistant.services.figures import desk_figures, engine_figures
+from assistant.services.figures import desk_figures, engine_figures, observe_step
 from assistant.services.generators.local import LocalGenerator
 from assistant.services.generators.mock import MockGenerator, MockOptions
 from assistant.services.generators.types import Generator
@@ -95,7 +95,7 @@ def _llama(
     threads = settings.n_threads or found.cpus
     if threads > found.cpus:
         logger.warning("more threads than CPUs: expect a collapse", extra={"threads": threads, "cpus": found.cpus})
-    engine = Engine(_engine_options(settings))
+    engine = Engine(_engine_options(settings, metrics))
     engine.start()
     stack.callback(engine.close)
     generator = LocalGenerator(
@@ -103,7 +103,7 @@ def _llama(
         allow_grammars=settings.allow_grammars,
     )  # fmt: skip
     _export(metrics, partial(engine_figures, engine, generator, threads, found.quota))
-    loading = Loading(partial(_load, settings, threads), settings.kv_type, threads)
+    loading = Loading(partial(_load, settings, threads), threads)
     models = ModelService(
         database, settings.database_url, settings.models_dir, generator.roster, loading, instance_id,
         socket.gethostname(),
@@ -111,11 +111,11 @@ def _llama(
     return Engines(generator, engine, models)
 
 
-def _engine_options(settings: Settings) -> EngineOptions:
+def _engine_options(settings: Settings, metrics: Metrics) -> EngineOptions:
     store = KvStoreOptions(settings.kv_ram_mib * MIB, settings.kv_disk_mib * MIB, settings.kv_dir)
     return EngineOptions(
         queue_max_wait_s=settings.queue_max_wait_s, max_running=settings.max_running, kv_store=store,
-        speculation=settings.speculation,
+        speculation=settings.speculation, on_step=partial(observe_step, metrics),
     )  # fmt: skip
 
 
@@ -127,7 +127,8 @@ def _load(settings: Settings, threads: int, path: Path) -> Model:
     from assistant.engine.llama import ModelOptions, load_model
 
     options = ModelOptions(
-        n_ctx=settings.n_ctx, n_seq_max=settings.n_seq_max, threads=threads, kv_type=settings.kv_type
+        n_ctx=settings.n_ctx, n_seq_max=settings.n_seq_max, threads=threads, kv_type=settings.kv_type,
+        flash_attention={"auto": None, "on": True, "off": False}[settings.flash_attention],
     )  # fmt: skip
     return load_model(path, options)
 

@@ -76,6 +76,14 @@ class Metrics:
             "codellama_inter_token_seconds", "Mean time between tokens of a request, in seconds.", ["endpoint"],
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2), registry=self.registry,
         )  # fmt: skip
+        self.batch_rows = Histogram(
+            "codellama_batch_rows", "Rows of a step of the engine.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512), registry=self.registry,
+        )  # fmt: skip
+        self.step_seconds = Histogram(
+            "codellama_step_seconds", "Duration of a step of the engine, in seconds.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4), registry=self.registry,
+        )  # fmt: skip
         self.rejections = Counter(
             "codellama_rejections", "Requests turned away, by reason.", ["reason"], registry=self.registry
         )

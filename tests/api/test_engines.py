@@ -109,6 +109,7 @@ def test_every_metric_is_there_once_and_described(backend: Backend, client: http
         assert all(sample.name.endswith("_total") for sample in family.samples if family.type == "counter")
     for counter in ("prompt_tokens", "generated_tokens", "steps"):
         assert backend.metric(f"{counter}_total") > 0
+    assert backend.metric("batch_rows_count") == backend.metric("step_seconds_count") == backend.metric("steps_total")
 
 
 @pytest.fixture

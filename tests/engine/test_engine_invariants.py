@@ -40,16 +40,18 @@ class Traffic(RuleBasedStateMachine):
     @initialize(
         n_seq_max=st.integers(1, 5), max_running=st.sampled_from([None, 1, 3]), curve=st.sampled_from(CURVES),
         script=st.sampled_from([mixed, copying]), tiers=st.sampled_from(TIERS), on_disk=st.booleans(),
+        all_cells=st.booleans(),
     )  # fmt: skip
     def begin(
         self, n_seq_max: int, max_running: int | None, curve: dict[int, float], script: NextToken,
-        tiers: KvStoreOptions, on_disk: bool,
+        tiers: KvStoreOptions, on_disk: bool, all_cells: bool,
     ) -> None:  # fmt: skip
         self.folder = tempfile.TemporaryDirectory()
         if on_disk:
             tiers = KvStoreOptions(tiers.ram_bytes, 2000, Path(self.folder.name))
         self.script = script
-        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max, next_token=script)]
+        self.all_cells = all_cells
+        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max, next_token=script, attends_to_all_cells=all_cells)]
         self.models[0].adapters = {ADAPTER}
         self.n_seq_max = n_seq_max
         options = EngineOptions(max_running=max_running, queue_max=1000, queue_max_wait_s=1e9, kv_store=tiers)
@@ -119,7 +121,15 @@ class Traffic(RuleBasedStateMachine):
             return
         key = str(len(self.models))
         clock = self.models[0].clock
-        self.models.append(FakeModel(n_ctx=N_CTX, n_seq_max=self.n_seq_max, next_token=self.script, clock=clock))
+        self.models.append(
+            FakeModel(
+                n_ctx=N_CTX,
+                n_seq_max=self.n_seq_max,
+                next_token=self.script,
+                clock=clock,
+                attends_to_all_cells=self.all_cells,
+            )
+        )
         self.models[-1].adapters = {ADAPTER}
         before = self.engine.active
         self.add(key)

@@ -1,11 +1,14 @@
 """The engine over llama.cpp with the demo model: what it writes, and that it lets go of what it took."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from llama_cpp import Llama
 
+from assistant.engine import llama
 from assistant.engine.llama import LlamaModel, ModelOptions, load_model
 from assistant.engine.model import Copy, Span, Truncate
 from assistant.engine.types import (
@@ -30,10 +33,12 @@ def logits_after(model: LlamaModel, tokens: list[int]) -> np.ndarray[tuple[int],
     return logits
 
 
-def test_one_greedy_request_writes_what_the_high_level_llama_writes(served: Served, demo_gguf: Path) -> None:
+@pytest.mark.parametrize("flash", [False, True])
+def test_one_greedy_request_writes_what_the_high_level_llama_writes(demo_gguf: Path, flash: bool) -> None:
     reference = Llama(
-        str(demo_gguf), n_ctx=1024, n_threads=1, n_threads_batch=1, flash_attn=True, use_mmap=False, verbose=False
+        str(demo_gguf), n_ctx=1024, n_threads=1, n_threads_batch=1, flash_attn=flash, use_mmap=False, verbose=False
     )
+    served = Served(load_model(demo_gguf, replace(OPTIONS, flash_attention=flash)))
     try:
         for text in TEXTS:
             answer = served.submit(served.prompt(text), 60)
@@ -42,6 +47,7 @@ def test_one_greedy_request_writes_what_the_high_level_llama_writes(served: Serv
             assert answer.tokens == [next(stream) for _ in answer.tokens]
             assert len(answer.tokens) == 60
     finally:
+        served.engine.close()
         reference.close()
 
 
@@ -71,14 +77,46 @@ def test_a_prefix_is_reused_and_the_answer_stays_the_same(served: Served, judge:
     assert_greedy(judge, second)
 
 
-def test_the_same_seed_writes_the_same_and_another_does_not(served: Served) -> None:
-    tokens = served.prompt(TEXTS[1])
+def test_the_same_seed_writes_the_same_and_another_does_not(demo_gguf: Path) -> None:
     answers = []
     for seed in (7, 7, 8):
-        answer = served.submit(tokens, 40, Sampling(temperature=1.5, top_p=1.0, top_k=0, min_p=0.0, seed=seed))
+        # where cells lie moves logits a little, so each begins with none in use
+        served = Served(load_model(demo_gguf, OPTIONS))
+        sampling = Sampling(temperature=1.5, top_p=1.0, top_k=0, min_p=0.0, seed=seed)
+        answer = served.submit(served.prompt(TEXTS[1]), 40, sampling)
         answer.wait()
         answers.append(answer.tokens)
+        served.engine.close()
     assert answers[0] == answers[1] != answers[2]
+
+
+@pytest.mark.parametrize("flash_s", [0.8, 0.95])
+def test_the_attention_that_is_faster_here_is_kept(
+    demo_gguf: Path, judge: LlamaModel, flash_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured is made up; that the model computes the same afterwards is not."""
+    monkeypatch.setattr(llama, "_FLASH_IS_FASTER", {})
+    measured = iter([1.0, flash_s])
+    monkeypatch.setattr(llama, "attention_s", lambda model, clock: next(measured))
+    model = load_model(demo_gguf, OPTIONS)
+    model.tune(time.monotonic)
+    assert model.attends_to_all_cells == (flash_s > 0.9)
+    again = load_model(demo_gguf, OPTIONS)
+    again.tune(time.monotonic)
+    assert again.kv_layout == model.kv_layout
+    tokens = [1, *model.vocabulary.tokenize(TEXTS[0])]
+    expected = logits_after(judge, tokens)
+    for each in (model, again):
+        assert np.abs(logits_after(each, tokens) - expected).max() < NEAR_TIE
+        each.close()
+
+
+def test_measuring_attention_leaves_no_cell_in_use(demo_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama, "_FLASH_IS_FASTER", {})
+    model = load_model(demo_gguf, replace(OPTIONS, n_ctx=512))
+    model.tune(time.monotonic)
+    assert model.decode([Span(0, 0, [300] * 512, 1)])
+    model.close()
 
 
 def test_logit_bias_is_honoured(served: Served) -> None:

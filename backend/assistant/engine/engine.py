@@ -115,17 +115,19 @@ class Engine:
     ) -> None:  # fmt: skip
         """Take over a loaded model. The first one's step curve is measured, which takes some seconds for a 7B.
 
-        ``fingerprint`` identifies weights and KV type across restarts; prefixes saved under it are used again.
+        ``fingerprint`` identifies its weights across restarts; prefixes saved under it are used again. Raises
+        ModelLoadError when there is no memory for what has to be tried.
         """
         with self._wake:
             known = next(iter(self._lanes.values()), None)
         if curve is None and known is not None:
             curve = known.curve.copy()
         elif curve is None:
-            curve = self._on_thread(partial(measure_curve, model, self._clock, self._options.step_s, threads))
+            curve = self._on_thread(partial(self._measure, model, threads))
         lane = Lane(
-            key, model, curve, self._options, self._counters, self._clock, self._ended, self._store, fingerprint or key
-        )
+            key, model, curve, self._options, self._counters, self._clock, self._ended, self._store,
+            f"{fingerprint or key}-{model.kv_layout}",
+        )  # fmt: skip
         with self._wake:
             self._check_running()
             if key in self._lanes:
@@ -284,6 +286,10 @@ class Engine:
             self._jobs.append(partial(_settle, done, job))
             self._wake.notify()
         return done.result(timeout_s)
+
+    def _measure(self, model: Model, threads: int | None) -> StepCurve:
+        model.tune(self._clock)
+        return measure_curve(model, self._clock, self._options.step_s, threads)
 
     def _add_adapter(self, model_key: str, name: str, path: Path) -> None:
         lane = self._lane(model_key)

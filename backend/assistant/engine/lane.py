@@ -37,16 +37,23 @@ logger = logging.getLogger(__name__)
 MOST_REFUSALS = 3
 """Steps in a row without a KV slot after which a sequence that runs alone is given up."""
 
+IDLE_SHARE = 4
+"""One in so many cells may hold prefixes that nobody uses, where each cell in use makes every step slower."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Limits of the engine. ``max_running`` None is as many as the model has sequences; ``step_s`` None is measured."""
+    """Limits of the engine. ``max_running`` None is as many as the model has sequences; ``step_s`` None is measured.
+
+    ``on_step`` hears the rows and the seconds of every step, on the engine's thread.
+    """
 
     queue_max: int = 256
     queue_max_wait_s: float = 120.0
     max_running: int | None = None
     step_s: float | None = None
     speculation: bool = True
+    on_step: Callable[[int, float], None] = lambda rows, seconds: None
     kv_store: KvStoreOptions = field(default_factory=KvStoreOptions)
 
 
@@ -87,6 +94,7 @@ class Lane:
             max_running=options.max_running,
             counters=counters,
             saved=ModelPrefixes(store, fingerprint) if store.enabled else None,
+            idle_max=model.n_ctx // IDLE_SHARE if store.enabled and model.attends_to_all_cells else None,
             drafts=model.n_drafts_max if options.speculation else 0,
             limit=self.limit,
         )
@@ -230,8 +238,7 @@ class Lane:
         self.last_step_rows, self.last_step_s = plan.rows, self._clock() - began
         self.curve.observe(self.last_step_rows, self.last_step_s)
         self.counters.steps += 1
-        self.counters.step_rows += self.last_step_rows
-        self.counters.step_seconds += self.last_step_s
+        self._options.on_step(self.last_step_rows, self.last_step_s)
         self._refusals = 0
         self.scheduler.advance(plan)
         return True

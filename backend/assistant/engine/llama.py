@@ -4,9 +4,12 @@ Whoever needs ggml's CPU variants loads them before the first call here; nothing
 Return codes of llama_decode: https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h.
 """
 
+import contextlib
 import ctypes
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import mmap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,17 @@ from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.llama_sampler import GrammarSampler, LlamaSampler, Logits, log_softmax, new_chain, row_logits
 from assistant.engine.llama_vocabulary import LlamaGrammar, LlamaVocabulary, init_backend
 from assistant.engine.model import Copy, DecodeError, Grammar, Saved, Span, Truncate
+from assistant.engine.self_test import DEPTH, attention_s
 from assistant.engine.types import ModelLoadError, Sampling
 
+logger = logging.getLogger(__name__)
 _lib: Any = llama_cpp.llama_cpp
 
 KV_TYPES = {"f16": _lib.GGML_TYPE_F16, "q8_0": _lib.GGML_TYPE_Q8_0}
+_FLASH_IS_FASTER: dict[str, bool] = {}
+"""By the description of a model, what has been measured in this process."""
+CLEARLY = 0.9
+"""How much faster flash attention has to be: saved prefixes fit one kind, so the choice has to be a stable one."""
 DRAFTS = 31
 """Rows beside one of each sequence for which logits can be computed in one decode."""
 
@@ -31,7 +40,8 @@ DRAFTS = 31
 class ModelOptions:
     """``n_ctx`` KV cells are shared by ``n_seq_max`` sequences, running and cached; ``threads`` from the CPU quota.
 
-    ``n_batch`` is the most rows of a step. ``kv_type`` is f16 or q8_0.
+    ``n_batch`` is the most rows of a step. ``kv_type`` is f16 or q8_0; without flash attention llama.cpp keeps V
+    transposed, which only f16 can be. ``flash_attention`` None: without, until ``tune`` finds that it is faster.
     """
 
     n_ctx: int = 8192
@@ -39,7 +49,7 @@ class ModelOptions:
     n_batch: int = 512
     threads: int = 1
     kv_type: str = "q8_0"
-    flash_attention: bool = True
+    flash_attention: bool | None = None
 
 
 def system_info() -> str:
@@ -77,6 +87,10 @@ def _load_file(path: Path, *, vocab_only: bool) -> int:
 class LlamaModel:
     """Weights and one context, with the batch that its steps are filled into."""
 
+    _context: int
+    _memory: int
+    _options: ModelOptions
+
     def __init__(self, handle: int, vocabulary: LlamaVocabulary, options: ModelOptions) -> None:
         self.vocabulary = vocabulary
         self.description = _text(_lib.llama_model_desc, handle)
@@ -86,8 +100,9 @@ class LlamaModel:
         self.n_ctx_train: int = _lib.llama_model_n_ctx_train(handle)
         self.size_bytes: int = _lib.llama_model_size(handle)
         self._model: int | None = handle
-        self._context = self._new_context(handle, options)
-        self._memory = _lib.llama_get_memory(self._context)
+        if options.flash_attention is None:
+            options = replace(options, flash_attention=_FLASH_IS_FASTER.get(self.description))
+        self._open_context(options)
         self.n_ctx: int = _lib.llama_n_ctx(self._context)
         self.n_seq_max: int = options.n_seq_max
         self.n_batch: int = _lib.llama_n_batch(self._context)
@@ -95,6 +110,36 @@ class LlamaModel:
         self._adapters: dict[str, int] = {}
         self._adapter: str | None = None
         self._batch = Batch(self.n_batch, _lib.llama_batch)
+
+    @property
+    def attends_to_all_cells(self) -> bool:
+        """Flash attention skips the cells of other sequences."""
+        return not self._options.flash_attention
+
+    @property
+    def kv_layout(self) -> str:
+        """Type of K, and how V is kept."""
+        return f"{self._options.kv_type}{'-flash' if self._options.flash_attention else ''}"
+
+    def tune(self, clock: Callable[[], float]) -> None:
+        """Choose between plain and flash attention, if the options leave it open and no model like this one has."""
+        if self._options.flash_attention is not None or self.n_seq_max < 2:
+            return
+        plain, options = (self._context, self._memory), self._options
+        plain_s = attention_s(self, clock)
+        self._open_context(replace(options, n_ctx=min(options.n_ctx, 2 * DEPTH), flash_attention=True))
+        flash_s = attention_s(self, clock)
+        _lib.llama_free(self._context)
+        self._context, self._memory = plain
+        faster = _FLASH_IS_FASTER[self.description] = flash_s < plain_s * CLEARLY
+        self._options = replace(options, flash_attention=faster)
+        if faster:
+            _lib.llama_free(self._context)
+            self._open_context(self._options)
+        logger.info(
+            "attention: %s", "flash" if faster else "plain",
+            extra={"plain_ms": round(plain_s * 1e3, 1), "flash_ms": round(flash_s * 1e3, 1)},
+        )  # fmt: skip
 
     def set_threads(self, threads: int) -> None:
         """Change the number of threads, for example after a warm-up with one."""
@@ -133,7 +178,7 @@ class LlamaModel:
     def save(self, seq_id: int) -> Saved:
         """The cells of a sequence as bytes, in llama.cpp's own format."""
         size = _lib.llama_state_seq_get_size(self._context, seq_id)
-        data = bytearray(size)
+        data = _large_buffer(size)
         buffer = (ctypes.c_uint8 * size).from_buffer(data)
         written = _lib.llama_state_seq_get_data(self._context, buffer, size, seq_id)
         return memoryview(data)[:written]
@@ -192,8 +237,7 @@ class LlamaModel:
         _lib.llama_model_free(self._model)
         self._model = None
 
-    @staticmethod
-    def _new_context(model: int, options: ModelOptions) -> int:
+    def _open_context(self, options: ModelOptions) -> None:
         params = _lib.llama_context_default_params()
         params.n_ctx = options.n_ctx
         params.n_batch = params.n_ubatch = min(options.n_batch, options.n_ctx)
@@ -203,12 +247,23 @@ class LlamaModel:
         params.kv_unified = True
         kind = _lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if options.flash_attention else _lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.flash_attn_type = kind
-        params.type_k = params.type_v = KV_TYPES[options.kv_type]
-        context: int | None = _lib.llama_init_from_model(model, params)
+        params.type_k = KV_TYPES[options.kv_type]
+        params.type_v = KV_TYPES[options.kv_type if options.flash_attention else "f16"]
+        context: int | None = _lib.llama_init_from_model(self._model, params)
         if not context:
-            _lib.llama_model_free(model)
+            _lib.llama_model_free(self._model)
+            self._model = None
             raise ModelLoadError(f"no context of {options.n_ctx} tokens could be made: {init_backend().take_errors()}")
-        return context
+        self._context, self._memory, self._options = context, _lib.llama_get_memory(context), options
+
+
+def _large_buffer(size: int) -> mmap.mmap:
+    """Memory in huge pages where there are any: touching some hundred MiB page by page takes longer than copying."""
+    memory = mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def _text(getter: Any, *args: object) -> str:

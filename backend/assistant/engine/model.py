@@ -1,6 +1,6 @@
 """What the engine needs of a model; ``llama.py`` has the real one, the tests a scripted one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -168,6 +168,20 @@ class Model(Protocol):
     @property
     def n_drafts_max(self) -> int:
         """The most guessed tokens in one decode; 0 where rows before the last have no logits."""
+        ...
+
+    @property
+    def attends_to_all_cells(self) -> bool:
+        """Whether a row takes the longer the more cells are in use, whosever they are."""
+        ...
+
+    @property
+    def kv_layout(self) -> str:
+        """How cells are kept: what was saved from one layout fits no other."""
+        ...
+
+    def tune(self, clock: Callable[[], float]) -> None:
+        """Measure ways to compute that differ from machine to machine, and keep the fastest. Empties the cells."""
         ...
 
     @property

@@ -30,8 +30,6 @@ class Counters:
     """What an engine has done since its start, over all its models."""
 
     steps: int = 0
-    step_rows: int = 0
-    step_seconds: float = 0.0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
@@ -80,7 +78,10 @@ class _Rows:
 
 
 class Scheduler:
-    """Queue, running sequences and cells of one model. ``drafts`` is the most guessed tokens in a step."""
+    """Queue, running sequences and cells of one model.
+
+    ``drafts`` is the most guessed tokens in a step; ``idle_max`` the most cells of idle prefixes beside running ones.
+    """
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Scheduler:
         counters: Counters | None = None,
         saved: SavedPrefixes | None = None,
         drafts: int = 0,
+        idle_max: int | None = None,
         limit: int | None = None,
     ) -> None:
         self.curve = curve
@@ -99,6 +101,7 @@ class Scheduler:
         self.limit = limit or cells
         self._saved = saved
         self._drafts_max = drafts
+        self._idle_max = idle_max
         self._adapter: str | None = None
         self._adapter_steps = 0
         self.max_running = min(n_seq_max, max_running or n_seq_max)
@@ -112,6 +115,9 @@ class Scheduler:
         plan = Plan()
         self._step += 1
         self._admit(now, plan.ops)
+        if self.running and self._idle_max is not None and self.cache.cells.idle > self._idle_max:
+            # one a step: to save it takes as long as to compute some rows
+            self.cache.drop_oldest(plan.ops)
         chosen = self._choose(plan.ops)
         plan.adapter = self._adapter
         self.cache.make_room(sum(each.total for each in chosen), plan.ops)

@@ -1,15 +1,52 @@
-"""A short measurement of a model on this machine before it serves: its step curve, and whether the threads get CPUs."""
+"""Short measurements of a model on this machine before it serves: its step curve, and whether the threads get CPUs."""
 
 import logging
 import time
 from collections.abc import Callable
 
-from assistant.engine.model import Model, Span, Truncate
+from assistant.engine.model import Copy, Model, Span, Truncate
 from assistant.engine.step_curve import StepCurve, measure
 
 logger = logging.getLogger(__name__)
+LAST_ROWS = 4
 STARVED = 0.75
 """CPU seconds a thread has to get in a second of computing; below, something else has the CPU or the quota is less."""
+
+
+DEPTH = 768
+"""Cells behind which attention is measured: a conversation of some turns."""
+
+
+def attention_s(model: Model, clock: Callable[[], float]) -> float:
+    """Seconds of a step with one row and one with four, each behind ``DEPTH`` cells or what there is room for.
+
+    To read so many tokens would take half a minute on a 7B. Instead a few are read and their cells restored again and
+    again, into sequences whose cells are then all shared with one: it attends to every copy, at the same positions.
+    The model has two sequences or more.
+    """
+    copies = model.n_seq_max - 1
+    depth = min(DEPTH, model.n_ctx - 2 * LAST_ROWS)
+    rows = min(-(-depth // copies), model.n_batch)
+    token = model.vocabulary.bos or 0
+    model.decode([Span(1, 0, [token] * rows, 1)])
+    saved = model.save(1)
+    for seq_id in range(1, min(copies, depth // rows) + 1):
+        if seq_id > 1 and not model.restore(seq_id, saved):
+            break
+        model.apply(Copy(seq_id, 0, rows))
+
+    def run(count: int) -> float:
+        began = clock()
+        model.decode([Span(0, rows, [token] * count, 1)])
+        took = clock() - began
+        model.apply(Truncate(0, rows))
+        return took
+
+    try:
+        return sum(min(run(count), run(count)) for count in (1, LAST_ROWS))
+    finally:
+        for seq_id in range(model.n_seq_max):
+            model.apply(Truncate(seq_id, 0))
 
 
 def measure_curve(

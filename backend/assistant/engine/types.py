@@ -188,8 +188,6 @@ class EngineStats:
     kv_ram_bytes: int
     kv_disk_bytes: int
     steps: int
-    step_rows: int
-    step_seconds: float
     prompt_tokens: int
     cached_tokens: int
     generated_tokens: int

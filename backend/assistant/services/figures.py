@@ -22,8 +22,6 @@ def engine_figures(engine: Engine, generator: Generator, threads: int, quota: fl
     yield Figure("kv_ram_bytes", "Bytes of prefixes kept in memory outside the KV cache.", stats.kv_ram_bytes)
     yield Figure("kv_disk_bytes", "Bytes of prefixes kept on disk.", stats.kv_disk_bytes)
     yield Figure("steps", "Steps of the engine.", stats.steps, "counter")
-    yield Figure("batch_rows", "Rows of all steps; by steps, the mean.", stats.step_rows, "counter")
-    yield Figure("step_seconds", "Seconds of all steps; by steps, the mean.", stats.step_seconds, "counter")
     yield Figure("prompt_tokens", "Prompt tokens of admitted requests.", stats.prompt_tokens, "counter")
     yield Figure("cached_tokens", "Prompt tokens that were in the KV cache.", stats.cached_tokens, "counter")
     yield Figure("generated_tokens", "Tokens sampled.", stats.generated_tokens, "counter")
@@ -55,6 +53,12 @@ def _versions(generator: Generator) -> Iterator[Figure]:
     for identity in generator.models:
         labels = (("version", identity.name), ("version_id", str(identity.version_id or "")), ("alias", identity.alias))
         yield Figure("model_version_info", "The versions being served.", 1, labels=labels)
+
+
+def observe_step(metrics: Metrics, rows: int, seconds: float) -> None:
+    """Count a step of the engine."""
+    metrics.batch_rows.observe(rows)
+    metrics.step_seconds.observe(seconds)
 
 
 def observe(metrics: Metrics, endpoint: str, timings: Timings) -> None:

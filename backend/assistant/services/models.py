@@ -39,10 +39,9 @@ NOTHING_REGISTERED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How files become models. ``load`` raises ModelLoadError; ``kv_type`` is part of what a saved prefix fits."""
+    """How files become models. ``load`` raises ModelLoadError."""
 
     load: Callable[[Path], Model]
-    kv_type: str
     threads: int
 
 
@@ -161,18 +160,17 @@ class ModelService:
 
     async def _serve(self, version: ModelVersion, alias: Alias) -> bool:
         path = registry.file_of(version, self._models_dir)
+        identity = ModelIdentity(version.name, version.id, alias)
         try:
             model = await asyncio.to_thread(self._loading.load, path)
+            await self._roster.install(
+                str(uuid7()), identity, model, fingerprint=version.sha256, threads=self._loading.threads
+            )
         except ModelLoadError as error:
             if version.id not in self._refused:
                 logger.error("version %s is refused: %s", version.name, error)
             self._refused[version.id] = f"version {version.name} cannot be loaded ({error})"
             return False
-        identity = ModelIdentity(version.name, version.id, alias)
-        fingerprint = f"{version.sha256}-{self._loading.kv_type}"
-        await self._roster.install(
-            str(uuid7()), identity, model, fingerprint=fingerprint, threads=self._loading.threads
-        )  # fmt: skip
         kind = " (a demo model, for trying the product out)" if self.demo else ""
         logger.info(
             "serving %s as %s%s", version.name, alias, kind,

@@ -1,0 +1,115 @@
+"""Who is let in, who waits, and what they are told."""
+
+import pytest
+
+from assistant.engine.engine import Engine
+from assistant.engine.lane import EngineOptions
+from assistant.engine.types import (
+    EngineError,
+    FinishReason,
+    InvalidRequestError,
+    Priority,
+    PromptTooLongError,
+    Queued,
+    QueueFullError,
+)
+from tests.engine.support import FakeModel, Receiver, alone, drain, fake_engine, request
+
+PROMPT = list(range(20, 40))
+
+
+def fill_queue(engine: Engine) -> tuple[int, QueueFullError]:
+    """Submit until the engine refuses; how many it took, and the refusal."""
+    for n in range(1000):
+        try:
+            engine.submit(request(f"r{n}", [20], 100), Receiver())
+        except QueueFullError as refusal:
+            return n, refusal
+    raise AssertionError("the queue has no bound")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "error"),
+    [
+        ([], InvalidRequestError),
+        ([-1], InvalidRequestError),
+        ([9999], InvalidRequestError),
+        ([20] * 64, PromptTooLongError),
+    ],
+)
+def test_a_request_that_can_never_run_is_refused_at_once(tokens: list[int], error: type[EngineError]) -> None:
+    with fake_engine(FakeModel()) as engine:
+        with pytest.raises(error):
+            engine.submit(request("r", tokens), Receiver())
+        assert engine.stats().in_system == 0
+
+
+def test_an_id_in_use_is_refused() -> None:
+    with fake_engine(FakeModel()) as engine:
+        engine.submit(request("r", PROMPT), Receiver())
+        with pytest.raises(InvalidRequestError):
+            engine.submit(request("r", PROMPT), Receiver())
+
+
+def test_a_queued_request_can_be_cancelled() -> None:
+    model = FakeModel()
+    with fake_engine(model, EngineOptions(max_running=1)) as engine:
+        first, second = Receiver(), Receiver()
+        engine.submit(request("first", PROMPT, 20), first)
+        engine.submit(request("second", PROMPT, 20), second)
+        engine.step()
+        engine.cancel("second")
+        engine.step()
+        assert second.reason is FinishReason.CANCELLED
+        drain(engine)
+    assert first.tokens == alone(PROMPT, 20, 64)
+
+
+def test_waiting_requests_are_told_their_position_and_a_time() -> None:
+    model = FakeModel()
+    model.clock.advance(10)
+    with fake_engine(model, EngineOptions(max_running=1)) as engine:
+        receivers = [Receiver() for _ in range(3)]
+        for n, receiver in enumerate(receivers):
+            engine.submit(request(f"r{n}", [20 + n] * 5, 10), receiver)
+        engine.step()
+        queued = [[event for event in receiver.events if isinstance(event, Queued)] for receiver in receivers]
+        assert [[event.position for event in events] for events in queued] == [[], [0], [1]]
+        assert 0 < queued[1][0].eta_s < queued[2][0].eta_s
+
+
+def test_the_queue_is_bounded_by_predicted_seconds() -> None:
+    model = FakeModel(n_ctx=2048)
+    with fake_engine(model, EngineOptions(max_running=1, queue_max_wait_s=3.0)) as engine:
+        accepted, refusal = fill_queue(engine)
+        assert refusal.retry_after_s >= 1.0
+        assert 2 <= accepted < 20
+
+
+def test_a_context_full_of_cells_makes_newcomers_wait_as_full_places_do() -> None:
+    with fake_engine(FakeModel(n_ctx=64)) as engine:
+        engine.submit(request("r", [20] * 40, 40), Receiver())
+        assert engine.stats().predicted_wait_s == 0
+        for _ in range(5):
+            engine.step()
+        assert engine.stats().predicted_wait_s > 0
+
+
+def test_the_queue_is_bounded_by_count() -> None:
+    with fake_engine(FakeModel(), EngineOptions(queue_max=3)) as engine:
+        for n in range(3):
+            engine.submit(request(f"r{n}", [20], 1), Receiver())
+        with pytest.raises(QueueFullError):
+            engine.submit(request("one more", [20], 1), Receiver())
+        drain(engine)
+        engine.submit(request("later", [20], 1), Receiver())
+
+
+def test_a_full_queue_is_no_obstacle_to_autocomplete() -> None:
+    with fake_engine(FakeModel(n_ctx=2048), EngineOptions(max_running=1, queue_max_wait_s=3.0)) as engine:
+        fill_queue(engine)
+        completion = Receiver()
+        engine.submit(request("completion", [21], 4, priority=Priority.AUTOCOMPLETE), completion)
+        for _ in range(6):
+            engine.step()
+        assert completion.reason is FinishReason.LENGTH
