@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from assistant.errors import InvalidRequestError
-from assistant.services.generators.types import Format, GrammarFormat, JsonFormat, Tool, ToolUse
+from assistant.services.generators.types import Format, JsonFormat, Tool, ToolUse
 from assistant.services.grammar.formats import gbnf
 from assistant.services.grammar.gbnf import GrammarError
 from assistant.services.grammar.numbers import decimals, integers
@@ -195,7 +195,6 @@ def test_what_a_schema_leaves_open_is_written() -> None:
         (ToolUse((Tool("f", parameters={"not": {}}),)), "tools"),
         (ToolUse((Tool("f", parameters={"type": "array"}),), "required"), "tools"),
         (JsonFormat({"not": {}}), "response_format"),
-        (GrammarFormat(""), "grammar"),
     ],
 )
 def test_the_parameter_that_asked_is_named(wanted: Format, param: str) -> None:
