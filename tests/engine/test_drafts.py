@@ -66,3 +66,23 @@ def test_the_likeliest_guesses_ride_first_and_never_more_than_allowed() -> None:
     counts = allot(FLAT, 2, [Draft((1,) * 31, 0.5), Draft((2,) * 31, 0.95)], 10)
     assert sum(counts) <= 10
     assert counts[1] > counts[0]
+
+
+def test_a_copy_goes_on_after_a_token_that_was_changed() -> None:
+    source = list(range(100, 140))
+    lookup = PromptLookup()
+    copied = [*source, 7, *source[:10]]
+    assert lookup.draft(copied, 2) == Draft((110, 111), 10 / 11)
+    lookup.learn(2, 0)
+    after = lookup.draft([*copied, 8], 3)
+    assert after is not None
+    assert after.tokens == (111, 112, 113)
+    assert lookup.draft([*copied, 8, 9], 3) is None
+
+
+def test_a_copy_that_had_only_begun_is_not_taken_to_go_on() -> None:
+    source = list(range(100, 140))
+    lookup = PromptLookup()
+    begun = [*source, 7, *source[:4]]
+    assert lookup.draft(begun, 1) is not None
+    assert lookup.draft([*begun, 8], 3) is None

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
-from tests.load.bench import Bench, Samples, Scenario, say
+from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint, Reply
 from tests.load.prompts import copy_grammar
 from tests.load.report import Result, Row, Target
+from tests.load.servers import Setup
 
 CODE: Final = 320
 COPIED: Final = 160
@@ -19,31 +20,26 @@ CHANGE_EVERY: Final = 40
 LEAD: Final = 3
 """Tokens copied before a text that only looks like a copy goes another way: as many as make the engine guess."""
 OTHER: Final = 80
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 WITHOUT: Final = "without"
 DRAFTS: Final = ("draft_n", "draft_n_accepted")
 
 
 def seconds(bench: Bench) -> float:
-    one = bench.pace.seconds(starts=1, prompt=CODE + 160, output=COPIED + 3 * OTHER)
-    return bench.rounds(ROUNDS) * 2 * one
+    one = bench.pace.seconds(prompt=CODE + 160, output=COPIED + 3 * OTHER)
+    return 2 * (bench.rounds(ROUNDS) * one + bench.pace.load_s)
 
 
 def run(bench: Bench) -> Result:
     samples = Samples()
     setup = bench.setup(1, 2 * CODE + COPIED)
-    for number in range(bench.rounds(ROUNDS)):
-        cases = [_cases(bench, f"{number} {again}") for again in range(_repeats(bench))]
-        for name, speculation in ((bench.ours.name, "on"), (WITHOUT, "off")):
-            environment = {"SPECULATION": speculation}
-            with bench.ours.running(dataclasses.replace(setup, environment=environment)) as endpoint:
-                for case in cases[0]:
-                    replies = asyncio.run(_ask_each(endpoint, [each[case] for each in cases]))
-                    samples.add(case, name, median(reply.decode_rate for reply in replies))
-                    samples.keep(case, name, replies)
-                    say(
-                        f"  speculation {speculation}, {case}: {samples.of(case, name)[-1]:.1f} tok/s{_drafts(replies)}"
-                    )
+    with bench.ours.running(_with(setup, "on")) as guessing, bench.ours.running(_with(setup, "off")) as plain:
+        for number in range(bench.rounds(ROUNDS)):
+            cases = [_cases(bench, f"{number} {again}") for again in range(_repeats(bench))]
+            for case in cases[0]:
+                for endpoint in in_turn((guessing, plain), number):
+                    name = bench.ours.name if endpoint is guessing else WITHOUT
+                    _add(samples, case, name, asyncio.run(_ask_each(endpoint, [each[case] for each in cases])))
     faster, no_slower = Target("ratio", "least", 1.5), Target("ratio", "least", 0.97)
     rows = [
         _row(bench, samples, "edit, copy forced by a grammar", faster),
@@ -52,6 +48,16 @@ def run(bench: Bench) -> Result:
         _row(bench, samples, "false leads, forced by a grammar", no_slower),
     ]
     return Result(tuple(rows), (_note(bench),), samples.raw)
+
+
+def _with(setup: Setup, speculation: str) -> Setup:
+    return dataclasses.replace(setup, environment={"SPECULATION": speculation})
+
+
+def _add(samples: Samples, case: str, name: str, replies: Sequence[Reply]) -> None:
+    samples.add(case, name, median(reply.decode_rate for reply in replies))
+    samples.keep(case, name, replies)
+    say(f"  {name}, {case}: {samples.of(case, name)[-1]:.1f} tok/s{_drafts(replies)}")
 
 
 def _row(bench: Bench, samples: Samples, case: str, target: Target | None) -> Row:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 from typing import Any, Final
 
@@ -15,30 +16,33 @@ PROMPT: Final = 32
 OUTPUT: Final = 32
 SMALL: Final = 4
 SINGLES: Final = 8
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 ALONE: Final = "engine alone"
 
 
 def seconds(bench: Bench) -> float:
     output = bench.enough(OUTPUT, bench.pace.decode_s)
-    one = bench.pace.seconds(starts=1, prompt=STREAMS * PROMPT, output=STREAMS * output + SINGLES * (SMALL + 2))
-    return 2 * bench.rounds(ROUNDS) * one
+    one = bench.pace.seconds(prompt=STREAMS * PROMPT, output=STREAMS * output + SINGLES * (SMALL + 2))
+    return 2 * (bench.rounds(ROUNDS) * one + bench.pace.load_s)
 
 
 def run(bench: Bench) -> Result:
     samples, output = Samples(), bench.enough(OUTPUT, bench.pace.decode_s)
     setup = bench.setup(STREAMS, PROMPT + output)
-    for number in range(bench.rounds(ROUNDS)):
-        singles = [bench.body(f"single {number} {which}", SMALL, 2) for which in range(SINGLES)]
-        streams = [bench.body(f"stream {number} {which}", PROMPT, output) for which in range(STREAMS)]
-        with bench.ours.running(setup) as endpoint:
-            asyncio.run(_over_http(endpoint, samples, singles, streams))
-        with engine_alone(bench.machine, setup, bench.options.sequences, bench.prompts) as engine:
-            _in_process(engine, samples, singles, streams)
-        rates, firsts = samples.of("8 streams", "ours"), samples.of("TTFT", "ours")
-        say(f"  over HTTP {rates[-1]:.2f} tok/s, TTFT {firsts[-1] * 1e3:.1f} ms")
-        rates, firsts = samples.of("8 streams", ALONE), samples.of("TTFT", ALONE)
-        say(f"  in process {rates[-1]:.2f} tok/s, TTFT {firsts[-1] * 1e3:.1f} ms")
+    with (
+        bench.ours.running(setup) as endpoint,
+        engine_alone(bench.machine, setup, bench.options.sequences, bench.prompts) as engine,
+    ):
+        for number in range(bench.rounds(ROUNDS)):
+            singles = [bench.body(f"single {number} {which}", SMALL, 2) for which in range(SINGLES)]
+            streams = [bench.body(f"stream {number} {which}", PROMPT, output) for which in range(STREAMS)]
+            over_http = partial(asyncio.run, _over_http(endpoint, samples, singles, streams))
+            in_process = partial(_in_process, engine, samples, singles, streams)
+            for measure in (over_http, in_process) if number % 2 == 0 else (in_process, over_http):
+                measure()
+            for name in (bench.ours.name, ALONE):
+                rates, firsts = samples.of("8 streams", name), samples.of("TTFT", name)
+                say(f"  {name}: {rates[-1]:.2f} tok/s, TTFT {firsts[-1] * 1e3:.1f} ms")
     added = median(samples.of("TTFT", "ours")) - median(samples.of("TTFT", ALONE))
     rows = (
         samples.row(bench, "8 streams", "tok/s", Target("ratio", "least", 0.98), ALONE),
