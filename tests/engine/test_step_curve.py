@@ -98,3 +98,19 @@ def test_a_wrong_measurement_is_outgrown() -> None:
 def test_a_single_stall_changes_little(curve: StepCurve) -> None:
     curve.observe(1, 100 * SEVEN_B[1])
     assert curve.seconds(1) < 1.3 * SEVEN_B[1]
+
+
+def test_a_stall_in_a_long_step_is_measured_again() -> None:
+    calls: list[int] = []
+
+    def run(rows: int) -> float:
+        calls.append(rows)
+        stalled = calls.count(16) == 1 and rows == 16
+        return SEVEN_B[rows] * (4 if stalled else 1)
+
+    assert measure(run, limit_s=20) == SEVEN_B
+
+
+def test_prompts_are_read_in_tiles_whatever_was_measured() -> None:
+    stalled = StepCurve(SEVEN_B | {16: 6.0, 32: 9.0}, max_rows=512)
+    assert stalled.prefill_rows(4, 1000) >= 12

@@ -19,17 +19,19 @@ SLACK = 1.5
 """How much longer than wanted a step may take rather than leave out a tile: behind deep contexts all take longer."""
 
 
-def measure(run: Callable[[int], float], limit_s: float = 6.0) -> dict[int, float]:
+def measure(run: Callable[[int], float], limit_s: float = 9.0) -> dict[int, float]:
     """Seconds of a step by its rows, the best of up to three; ``run(rows)`` does one and returns its seconds.
 
     Stops before a point that would pass ``limit_s`` in total. A 7B model takes most of it, a small one some
-    milliseconds. The first, cold run does not count.
+    milliseconds. The first, cold run does not count. What looks slower a row than fewer rows are is run again: it may
+    have been a stall, and would be believed for good.
     """
     spent = run(1)
     points: dict[int, float] = {}
     for rows in POINTS:
         runs = [run(rows)]
-        while len(runs) < 3 and (sum(runs) < 0.1 or (rows <= 4 and len(runs) < 2)):
+        slow = runs[0] / rows > min((took / fewer for fewer, took in points.items()), default=0.0)
+        while len(runs) < 3 and (sum(runs) < 0.1 or ((rows <= 4 or slow) and len(runs) < 2)):
             runs.append(run(rows))
         points[rows] = min(runs)
         spent += sum(runs)
@@ -83,10 +85,11 @@ class StepCurve:
         # streams have been faster than measured for a while: that says little of steps with many rows
         allowed = self._most_mixed if decode_rows else self._max_rows
         most = min(self._rows_within(limit_s), decode_rows + wanted, allowed)
-        if decode_rows and most > TILE:
+        if most <= TILE:
+            return self._best_total(decode_rows, max(most, decode_rows + 1)) - decode_rows
+        if decode_rows:
             most -= most % TILE
-        most = max(most, decode_rows + 1)
-        return self._best_total(decode_rows, most) - decode_rows
+        return max(most, decode_rows + 1) - decode_rows
 
     @property
     def prefill_s(self) -> float:
