@@ -118,7 +118,7 @@ def test_a_frame_of_bytes_is_read_like_text(talk: ClientConnection) -> None:
 def test_closing_cancels_the_answer(endless_backend: Backend) -> None:
     before = endless_backend.metric("cancelled_requests_total")
     with dial(endless_backend) as talk:
-        send(talk, prompt="Write a long module", max_tokens=1900, temperature=1)
+        send(talk, prompt="Write a long module", max_tokens=1900, temperature=0)
         while receive(talk)["event"] != "text":
             pass
     eventually("the engine is free", lambda: endless_backend.metric("requests_in_system") == 0)
@@ -222,6 +222,6 @@ def test_a_reader_that_takes_nothing_is_cut_off_and_its_answer_ended(own_backend
     address = f"ws://127.0.0.1:{backend.port}/ws/chat"
     with connect(address, sock=narrow, compression=None, max_queue=1, close_timeout=0.1) as connection:
         for _ in range(4000):
-            send(connection, prompt="Write a long module", max_tokens=1900, temperature=2, top_k=0)
+            send(connection, prompt="Write a long module", max_tokens=1900, temperature=0)
         eventually("the answer is ended", lambda: backend.metric("cancelled_requests_total") == 1)
         eventually("the others are not begun", lambda: backend.metric("requests_in_system") == 0)
