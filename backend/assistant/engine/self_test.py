@@ -8,13 +8,11 @@ from assistant.engine.model import Copy, Model, Span, Truncate
 from assistant.engine.step_curve import StepCurve, measure
 
 logger = logging.getLogger(__name__)
-LAST_ROWS = 4
+DEPTH = 768
+MANY_ROWS = 4
+"""Cells behind which attention is measured, as of a conversation of some turns; rows of the larger of its two steps."""
 STARVED = 0.75
 """CPU seconds a thread has to get in a second of computing; below, something else has the CPU or the quota is less."""
-
-
-DEPTH = 768
-"""Cells behind which attention is measured: a conversation of some turns."""
 
 
 def attention_s(model: Model, clock: Callable[[], float]) -> float:
@@ -25,7 +23,7 @@ def attention_s(model: Model, clock: Callable[[], float]) -> float:
     The model has two sequences or more.
     """
     copies = model.n_seq_max - 1
-    depth = min(DEPTH, model.n_ctx - 2 * LAST_ROWS)
+    depth = min(DEPTH, model.n_ctx - 2 * MANY_ROWS)
     rows = min(-(-depth // copies), model.n_batch)
     token = model.vocabulary.bos or 0
     model.decode([Span(1, 0, [token] * rows, 1)])
@@ -43,7 +41,7 @@ def attention_s(model: Model, clock: Callable[[], float]) -> float:
         return took
 
     try:
-        return sum(min(run(count), run(count)) for count in (1, LAST_ROWS))
+        return sum(min(run(count), run(count)) for count in (1, MANY_ROWS))
     finally:
         for seq_id in range(model.n_seq_max):
             model.apply(Truncate(seq_id, 0))

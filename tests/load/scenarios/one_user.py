@@ -28,9 +28,10 @@ def run(bench: Bench) -> Result:
     samples, (prompt, output) = Samples(), _sizes(bench)
     for number in range(bench.rounds(PROMPTS)):
         with bench.together(bench.setup(1, prompt + output)) as endpoints:
-            _read(samples, in_turn(endpoints, number), bench.body(f"one user {number}", prompt, 2))
-            for again in range(STREAMS):
-                _write(samples, in_turn(endpoints, again), bench.body(f"one user {number}", prompt, output))
+            _measure(samples, "prefill", in_turn(endpoints, number), bench.body(f"one user {number}", prompt, 2))
+            for again in range(STREAMS):  # the prompt is in both servers' caches now
+                body = bench.body(f"one user {number}", prompt, output)
+                _measure(samples, "decode", in_turn(endpoints, again), body)
         _run_bare(bench, samples)
     rows = [
         samples.row(bench, "decode", "tok/s", Target("ratio", "least", 1.0, aim=1.1)),
@@ -49,21 +50,14 @@ def _sizes(bench: Bench) -> tuple[int, int]:
     return bench.enough(PROMPT, bench.pace.prefill_s), bench.enough(OUTPUT, bench.pace.decode_s)
 
 
-def _read(samples: Samples, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
+def _measure(samples: Samples, figure: str, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
+    """The rate of one answer of each, at reading or at writing."""
     for endpoint in endpoints:
         reply = asyncio.run(_ask(endpoint, body))
-        samples.add("prefill", endpoint.name, reply.prefill_rate)
-        samples.keep("prompt", endpoint.name, [reply])
-        say(f"  {endpoint.name}: prefill {reply.prefill_rate:.1f} tok/s")
-
-
-def _write(samples: Samples, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
-    """An answer of each; the prompt is in both servers' caches."""
-    for endpoint in endpoints:
-        reply = asyncio.run(_ask(endpoint, body))
-        samples.add("decode", endpoint.name, reply.decode_rate)
-        samples.keep("answer", endpoint.name, [reply])
-        say(f"  {endpoint.name}: decode {reply.decode_rate:.2f} tok/s")
+        rate = reply.prefill_rate if figure == "prefill" else reply.decode_rate
+        samples.add(figure, endpoint.name, rate)
+        samples.keep(figure, endpoint.name, [reply])
+        say(f"  {endpoint.name}: {figure} {rate:.2f} tok/s")
 
 
 async def _ask(endpoint: Endpoint, body: dict[str, Any]) -> Reply:
