@@ -129,7 +129,11 @@ class LlamaServer:
             yield endpoint
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:  # it may wait for streams that have been cut
+                process.kill()
+                process.wait()
 
     def _command(self, setup: Setup, port: int) -> list[str]:
         machine = self._machine
