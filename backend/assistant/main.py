@@ -1,6 +1,7 @@
 """Wiring: settings in, application out. Everything is built in the lifespan and torn down there."""
 
 import asyncio
+import gc
 import logging
 import time
 import uuid
@@ -52,6 +53,7 @@ from codellama_core.ids import uuid7
 logger = logging.getLogger(__name__)
 
 EX_DATAERR: Final = 65
+EX_SOFTWARE: Final = 70
 Fatal = Callable[[int, str], None]
 ROUTES: Final = (
     health, auth, conversations, generations, feedback, models, training, openai, infill, simple, ws_chat,
@@ -66,8 +68,10 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
         async with AsyncExitStack() as stack:
             resources = await _build(settings, stack)
             app.state.resources = resources
-            loading = asyncio.create_task(_serve_model(resources, fatal))
-            tasks = [loading, *_background(resources)]
+            jobs = [_serve_model(resources, fatal), resources.spool.run(), resources.generations.reap()]
+            tasks = [asyncio.create_task(watched(job, fatal)) for job in jobs]
+            stack.callback(gc.unfreeze)
+            _spare_collector()
             yield
             await resources.generations.drain(resources.begin_draining() - time.monotonic())
             await resources.autocompletes.close()
@@ -93,6 +97,21 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
         app.add_middleware(CORSMiddleware, **cross_origin(settings.cors_origins))
     app.add_middleware(RequestIdMiddleware)
     return app
+
+
+async def watched(job: Coroutine[Any, Any, None], fatal: Fatal) -> None:
+    """Run what the process cannot do without: where it fails in a way nobody foresaw, a fresh start is better."""
+    try:
+        await job
+    except Exception as error:
+        logger.exception("a task of the server has failed")
+        fatal(EX_SOFTWARE, f"the server cannot go on: {error!r}")
+
+
+def _spare_collector() -> None:
+    """What has been imported and built lives as long as the process; a look at all of it stops everybody for 0.1 s."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
@@ -146,11 +165,6 @@ async def _register(service: ModelService, path: Path) -> None:
         await service.register(path)
     except ModelLoadError as error:
         logger.error("MODEL_PATH is left out: %s", error)
-
-
-def _background(resources: Resources) -> list[asyncio.Task[None]]:
-    jobs: list[Coroutine[Any, Any, None]] = [resources.spool.run(), resources.generations.reap()]
-    return [asyncio.create_task(job) for job in jobs]
 
 
 def _instance_id(folder: Path) -> uuid.UUID:
