@@ -13,6 +13,7 @@ from assistant.api.openai_responses import ErrorBody
 from assistant.api.openapi_answers import ANSWERS, EXAMPLES, Answer
 from assistant.api.openapi_errors import HEADERS, RESPONSES, errors_of
 from assistant.api.schemas import STREAM_PAYLOADS, ProblemOut
+from assistant.api.standing import STANDING_HEADERS
 
 REFERENCE: Final = "#/components/schemas/{model}"
 DESCRIPTION: Final = """\
@@ -57,8 +58,8 @@ def _schema(app: FastAPI) -> dict[str, Any]:
     components["schemas"] |= _shapes(answers, "validation")
     components |= {"securitySchemes": SECURITY_SCHEMES, "headers": HEADERS, "responses": RESPONSES}
     for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            _complete(path, operation)
+        for method, operation in operations.items():
+            _complete(path, operation, counted=method != "get" and path not in PUBLIC)
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     return _with_titles_as_names(schema)
@@ -70,12 +71,13 @@ def _shapes(models: set[type[BaseModel]], mode: JsonSchemaMode) -> dict[str, Any
     return shapes
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, operation: dict[str, Any], *, counted: bool) -> None:
+    """``counted``: the limits of an API key count it."""
     responses = operation["responses"]
     responses.pop("422", None)
     if (answer := ANSWERS.get(path)) is not None:
         responses |= _answer(answer)
-    names = ("X-Request-Id", *(answer.headers if answer is not None else ()))
+    names = ["X-Request-Id", *(answer.headers if answer is not None else ()), *(STANDING_HEADERS if counted else ())]
     for response in responses.values():
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     public = path in PUBLIC

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from assistant.api import openai_responses as shapes
 from assistant.api import schemas
 from assistant.api.infill_schemas import InfillAnswer
+from assistant.api.waiting import WAIT_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def _streamed(model: type[BaseModel], chunk: type[BaseModel]) -> Answer:
     """OpenAI's convention: chunks, then ``[DONE]``; a failure after the beginning is an error object as an event."""
     text = "The whole answer, or with `stream` its chunks as server-sent events"
     events: dict[str, type[BaseModel]] = {"message": chunk, "error": shapes.ErrorBody}
-    return Answer(model, None, events, done_marker=True, statuses={200: text}, headers=("X-Queue-Predicted-Wait",))
+    return Answer(model, None, events, done_marker=True, statuses={200: text}, headers=(WAIT_HEADER,))
 
 
 ANSWERS: Final = {
@@ -62,8 +63,8 @@ ANSWERS: Final = {
         several=True,
         statuses={200: "The answer; several with `n_cmpl`; with `stream`, its parts as server-sent events"},
     ),
-    "/chat": Answer(shapes.ChatCallAnswer),
-    "/generate": Answer(shapes.GenerateCallAnswer),
+    "/chat": Answer(shapes.ChatCallAnswer, headers=(WAIT_HEADER,)),
+    "/generate": Answer(shapes.GenerateCallAnswer, headers=(WAIT_HEADER,)),
 }
 QUESTION: Final = [{"role": "user", "content": "Write a function that reverses a string"}]
 TOOL: Final = {

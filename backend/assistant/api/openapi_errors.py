@@ -6,6 +6,8 @@ from typing import Any, Final
 from assistant.api.openai_responses import ErrorBody
 from assistant.api.rendering import is_openai
 from assistant.api.schemas import ProblemOut
+from assistant.api.standing import STANDING_HEADERS
+from assistant.api.waiting import WAIT_HEADER
 
 CAUSES: Final = {
     400: "The request cannot be honoured as it stands; `param` names the field",
@@ -32,13 +34,16 @@ HEADERS: Final[dict[str, Any]] = {
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
-    "X-Queue-Predicted-Wait": {
+    WAIT_HEADER: {
         "description": "Seconds that a request coming now was expected to wait for its start",
         "required": True,
         "schema": {"type": "number", "minimum": 0},
     },
     "WWW-Authenticate": {"description": "How to sign in", "required": True, "schema": {"type": "string"}},
-}
+} | {
+    name: {"description": f"{text}. Only where the key has such a limit", "schema": {"type": "string"}}
+    for name, text in STANDING_HEADERS.items()
+}  # fmt: skip
 CONFLICTS: Final = frozenset({"/api/conversations/{conversation_id}/messages", "/api/models/rollback"})
 SIGN_IN: Final = "/api/auth/login"
 
@@ -47,6 +52,8 @@ def _response(status: int, media_type: str, shape: str) -> dict[str, Any]:
     names = ["X-Request-Id"]
     if status in (429, 503):
         names.append("Retry-After")
+    if status == 429:
+        names += STANDING_HEADERS
     if status == 401:
         names.append("WWW-Authenticate")
     return {

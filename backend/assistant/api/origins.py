@@ -2,11 +2,10 @@
 
 from typing import Any
 
-HEADERS = (
-    "Retry-After",
-    "X-Request-Id",
-    *(f"x-ratelimit-{kind}-{unit}" for kind in ("limit", "remaining", "reset") for unit in ("requests", "tokens")),
-)
+from assistant.api.standing import STANDING_HEADERS
+from assistant.api.waiting import WAIT_HEADER
+
+HEADERS = ("Retry-After", "X-Request-Id", WAIT_HEADER, *STANDING_HEADERS)
 
 
 def cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:

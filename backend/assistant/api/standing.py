@@ -1,11 +1,22 @@
 """Every answer to a key with limits says how much is left, in OpenAI's ``x-ratelimit-`` headers."""
 
+from typing import Final
+
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.resources import Resources
 from assistant.services.limits import KeyLimits
 
+STANDING_HEADERS: Final = {
+    "x-ratelimit-limit-requests": "Requests a minute that this key may make",
+    "x-ratelimit-remaining-requests": "Requests that it may make now",
+    "x-ratelimit-reset-requests": "Time until it may make all of them again, as `1.5s`",
+    "x-ratelimit-limit-tokens": "Tokens a minute that this key may read and write",
+    "x-ratelimit-remaining-tokens": "Tokens that it may read and write now",
+    "x-ratelimit-reset-tokens": "Time until it may read and write all of them again, as `1.5s`",
+}
+"""Those of requests where the key has a limit of requests, those of tokens where it has one of tokens."""
 _STATE = "rate_limit_headers"
 
 
