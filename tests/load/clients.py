@@ -87,6 +87,7 @@ class Reply:
             "arrivals": [round(at - self.sent_at, 5) for at in self.arrivals], "finish_reason": self.finish_reason,
             "prompt_tokens": self.prompt_tokens, "cached_tokens": self.cached_tokens,
             "completion_tokens": self.completion_tokens, "timings": dict(self.timings), "error": self.error,
+            "headers": {name: value for name, value in self.headers.items() if name.lower().startswith("x-")},
         }  # fmt: skip
 
 
