@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from assistant.engine.model import Copy, DecodeError, Grammar, Saved, Span, Truncate, UnmetGrammarError
+from assistant.engine.model import Copy, DecodeError, Grammar, KvCosts, Saved, Span, Truncate, UnmetGrammarError
 from assistant.engine.types import InvalidGrammarError, ModelLoadError, Sampling
 
 NextToken = Callable[[Sequence[int]], int]
@@ -138,7 +138,7 @@ class FakeModel:
         clock: VirtualClock | None = None,
         row_s: float = 0.01,
         n_drafts_max: int = 8,
-        attends_to_all_cells: bool = False,
+        kv_costs: KvCosts | None = None,
     ) -> None:
         self.vocabulary = FakeVocabulary()
         self.n_ctx = n_ctx
@@ -155,7 +155,7 @@ class FakeModel:
         self.errors: list[Exception] = []
         self.poison: set[int] = set()
         self.n_drafts_max = n_drafts_max
-        self.attends_to_all_cells = attends_to_all_cells
+        self.kv_costs = kv_costs or KvCosts()
         self.adapters: set[str] = set()
         self.adapter: str | None = None
         self.saves = 0

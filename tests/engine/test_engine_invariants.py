@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assistant.engine.engine import Engine
 from assistant.engine.kv_store import MIB, KvStoreOptions
 from assistant.engine.lane import EngineOptions
-from assistant.engine.model import DecodeError
+from assistant.engine.model import DecodeError, KvCosts
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import FinishReason, GenerateRequest, Prefill, Priority
 from tests.engine.support import Receiver, alone, request
@@ -40,18 +40,18 @@ class Traffic(RuleBasedStateMachine):
     @initialize(
         n_seq_max=st.integers(1, 5), max_running=st.sampled_from([None, 1, 3]), curve=st.sampled_from(CURVES),
         script=st.sampled_from([mixed, copying]), tiers=st.sampled_from(TIERS), on_disk=st.booleans(),
-        all_cells=st.booleans(),
+        costs=st.sampled_from([KvCosts(), KvCosts(held=0.001), KvCosts(0.001, 0.01, 0.1)]),
     )  # fmt: skip
     def begin(
         self, n_seq_max: int, max_running: int | None, curve: dict[int, float], script: NextToken,
-        tiers: KvStoreOptions, on_disk: bool, all_cells: bool,
+        tiers: KvStoreOptions, on_disk: bool, costs: KvCosts,
     ) -> None:  # fmt: skip
         self.folder = tempfile.TemporaryDirectory()
         if on_disk:
             tiers = KvStoreOptions(tiers.ram_bytes, 2000, Path(self.folder.name))
         self.script = script
-        self.all_cells = all_cells
-        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max, next_token=script, attends_to_all_cells=all_cells)]
+        self.costs = costs
+        self.models = [FakeModel(n_ctx=N_CTX, n_seq_max=n_seq_max, next_token=script, kv_costs=costs)]
         self.models[0].adapters = {ADAPTER}
         self.n_seq_max = n_seq_max
         options = EngineOptions(max_running=max_running, queue_max=1000, queue_max_wait_s=1e9, kv_store=tiers)
@@ -127,7 +127,7 @@ class Traffic(RuleBasedStateMachine):
                 n_seq_max=self.n_seq_max,
                 next_token=self.script,
                 clock=clock,
-                attends_to_all_cells=self.all_cells,
+                kv_costs=self.costs,
             )
         )
         self.models[-1].adapters = {ADAPTER}

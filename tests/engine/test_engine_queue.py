@@ -1,9 +1,12 @@
 """Who is let in, who waits, and what they are told."""
 
+import time
+
 import pytest
 
 from assistant.engine.engine import Engine
 from assistant.engine.lane import EngineOptions
+from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
     EngineError,
     FinishReason,
@@ -12,8 +15,10 @@ from assistant.engine.types import (
     PromptTooLongError,
     Queued,
     QueueFullError,
+    TokenEvent,
 )
-from tests.engine.support import FakeModel, Receiver, alone, drain, fake_engine, request
+from tests.engine.support import LINEAR, FakeModel, Receiver, alone, drain, fake_engine, request
+from tests.servers import eventually
 
 PROMPT = list(range(20, 40))
 
@@ -42,6 +47,21 @@ def test_a_request_that_can_never_run_is_refused_at_once(tokens: list[int], erro
         with pytest.raises(error):
             engine.submit(request("r", tokens), Receiver())
         assert engine.stats().in_system == 0
+
+
+def test_who_come_together_to_an_idle_engine_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.engine.engine.LONGEST_QUIET_S", 1.0)
+    model, receivers = FakeModel(n_ctx=512), [Receiver() for _ in range(4)]
+    engine = Engine(clock=model.clock)
+    engine.add_model("a", model, StepCurve({rows: 10.0 * rows for rows in LINEAR}, model.n_batch, 320.0))
+    engine.activate("a")
+    engine.start()
+    for number, receiver in enumerate(receivers):
+        engine.submit(request(f"r{number}", [20 + number] * 8, 2), receiver)
+        time.sleep(0.05)  # the engine's thread has all the time to begin without the others
+    eventually("all are answered", lambda: all(receiver.finished for receiver in receivers))
+    engine.close()
+    assert [len(span.tokens) for span in model.steps[0]] == [8, 8, 8, 8]
 
 
 def test_an_id_in_use_is_refused() -> None:
@@ -84,6 +104,29 @@ def test_the_queue_is_bounded_by_predicted_seconds() -> None:
         accepted, refusal = fill_queue(engine)
         assert refusal.retry_after_s >= 1.0
         assert 2 <= accepted < 20
+
+
+def test_a_forecast_learns_from_the_waits_there_were() -> None:
+    model = FakeModel(n_ctx=2048)
+
+    class Slow(Receiver):
+        """Takes time that no step accounts for, nearly as much as the step itself."""
+
+        def __call__(self, event: TokenEvent) -> None:
+            super().__call__(event)
+            model.clock.advance(0.008)
+
+    receivers, foreseen = [Slow() for _ in range(60)], []
+    with fake_engine(model, EngineOptions(max_running=1)) as engine:
+        for number, receiver in enumerate(receivers):
+            foreseen.append(engine.stats().predicted_wait_s)
+            engine.submit(request(f"r{number}", [20 + number], 100), receiver)
+            while sum(not each.finished for each in receivers[: number + 1]) > 3:
+                engine.step()
+        drain(engine)
+    waits = [each.finished.timings.queued_s for each in receivers if each.finished]
+    errors = [abs(wait - guess) / wait for wait, guess in zip(waits, foreseen, strict=True) if wait > 1]
+    assert max(errors[-10:]) < min(errors[:5]) / 2
 
 
 def test_a_context_full_of_cells_makes_newcomers_wait_as_full_places_do() -> None:

@@ -172,6 +172,6 @@ def test_writing_to_disk_yields_to_what_computes(tmp_path: Path) -> None:
     store.put("m", ANN, 0, TOKENS, b"cells")
     settled(store)
     writers = [each.native_id for each in threading.enumerate() if each.name.startswith("kv-write")]
-    assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in writers] == [19]
+    assert {os.getpriority(os.PRIO_PROCESS, each or 0) for each in writers} == {19}
     assert os.getpriority(os.PRIO_PROCESS, 0) < 19
     store.close()

@@ -10,7 +10,8 @@ from llama_cpp import Llama
 
 from assistant.engine import llama
 from assistant.engine.llama import LlamaModel, ModelOptions, load_model
-from assistant.engine.model import Copy, Span, Truncate
+from assistant.engine.model import Copy, KvCosts, Span, Truncate
+from assistant.engine.self_test import Attention
 from assistant.engine.types import (
     FinishReason,
     ModelLoadError,
@@ -95,15 +96,16 @@ def test_the_attention_that_is_faster_here_is_kept(
     demo_gguf: Path, judge: LlamaModel, flash_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is measured is made up; that the model computes the same afterwards is not."""
-    monkeypatch.setattr(llama, "_FLASH_IS_FASTER", {})
-    measured = iter([1.0, flash_s])
-    monkeypatch.setattr(llama, "attention_s", lambda model, clock: next(measured))
+    monkeypatch.setattr(llama, "_TUNED", {})
+    plain, flash = KvCosts(1e-6, 2e-6, 3e-6), KvCosts(1e-7, 2e-7, 3e-7)
+    measured = iter([Attention(1.0, plain), Attention(flash_s, flash)])
+    monkeypatch.setattr(llama, "measure_attention", lambda model, clock, skips_others: next(measured))
     model = load_model(demo_gguf, OPTIONS)
     model.tune(time.monotonic)
-    assert model.attends_to_all_cells == (flash_s > 0.9)
+    assert model.kv_costs == (plain if flash_s > 0.9 else KvCosts())
     again = load_model(demo_gguf, OPTIONS)
     again.tune(time.monotonic)
-    assert again.kv_layout == model.kv_layout
+    assert (again.kv_layout, again.kv_costs) == (model.kv_layout, model.kv_costs)
     tokens = [1, *model.vocabulary.tokenize(TEXTS[0])]
     expected = logits_after(judge, tokens)
     for each in (model, again):
@@ -112,9 +114,11 @@ def test_the_attention_that_is_faster_here_is_kept(
 
 
 def test_measuring_attention_leaves_no_cell_in_use(demo_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llama, "_FLASH_IS_FASTER", {})
+    monkeypatch.setattr(llama, "_TUNED", {})
     model = load_model(demo_gguf, replace(OPTIONS, n_ctx=512))
     model.tune(time.monotonic)
+    costs = llama._TUNED[model.description][1]
+    assert costs == KvCosts() or 0 < costs.moved < 1 > costs.pieces > 0
     assert model.decode([Span(0, 0, [300] * 512, 1)])
     model.close()
 

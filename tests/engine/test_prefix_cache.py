@@ -1,6 +1,6 @@
 import pytest
 
-from assistant.engine.model import Copy, KvOp, Owner, Restore, Save, Truncate
+from assistant.engine.model import Copy, KvCosts, KvOp, Owner, Restore, Save, Truncate
 from assistant.engine.prefix_cache import LEAST_SAVED, Held, PrefixCache
 from assistant.engine.prefixes import Stored, common_prefix
 
@@ -113,6 +113,23 @@ def test_a_prefix_is_shared_within_a_scope_and_its_public_part_with_everybody() 
         assert cache.match(Held([*range(30), 1], Owner("tuned", "ann"), 30)) is None
         if seq_id in cache._live:
             cache.release(seq_id, [])
+
+
+def test_an_idle_prefix_stays_until_it_has_cost_what_moving_it_costs() -> None:
+    steps = {}
+    for pieces in (1, 50):
+        cache = PrefixCache(2, 300, saving=True, costs=KvCosts(held=0.001, moved=0.02, pieces=0.1))
+        prompt = Held(list(range(100)))
+        seq_id, _ = cache.acquire(prompt, [])
+        cache.cells.extend(seq_id, 100)
+        prompt.pieces = pieces
+        cache.release(seq_id, [])
+        ops: list[KvOp] = []
+        while not ops:
+            cache.drop_costly(ops)
+            steps[pieces] = cache._steps
+    # 0.1 s a step; to move it takes 2 s, and 0.1 s for each piece
+    assert steps == {1: 22, 50: 71}
 
 
 def test_what_is_evicted_is_saved_once_and_before_it_goes() -> None:

@@ -19,7 +19,7 @@ class Load:
     """The work in hand at one moment, and how fast it is done.
 
     ``prefill_s`` is seconds per prompt token, ``round_s`` seconds in which all running sequences get one token,
-    ``slots`` how many run at once, ``completion`` the share of its max_tokens that a request usually writes.
+    ``slots`` how many run at once.
     """
 
     running: tuple[Work, ...] = ()
@@ -27,7 +27,6 @@ class Load:
     slots: int = 1
     prefill_s: float = 0.0
     round_s: float = 0.0
-    completion: float = 1.0
 
 
 def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:

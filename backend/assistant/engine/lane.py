@@ -37,9 +37,6 @@ logger = logging.getLogger(__name__)
 MOST_REFUSALS = 3
 """Steps in a row without a KV slot after which a sequence that runs alone is given up."""
 
-IDLE_SHARE = 4
-"""One in so many cells may hold prefixes that nobody uses, where each cell in use makes every step slower."""
-
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -94,7 +91,7 @@ class Lane:
             max_running=options.max_running,
             counters=counters,
             saved=ModelPrefixes(store, fingerprint) if store.enabled else None,
-            idle_max=model.n_ctx // IDLE_SHARE if store.enabled and model.attends_to_all_cells else None,
+            costs=model.kv_costs if store.enabled else None,
             drafts=model.n_drafts_max if options.speculation else 0,
             limit=self.limit,
         )
@@ -112,6 +109,11 @@ class Lane:
     @property
     def busy(self) -> bool:
         return bool(self.inbox or self._sequences)
+
+    @property
+    def starting(self) -> bool:
+        """All there is has only just come."""
+        return not self._sequences
 
     @property
     def queue_depth(self) -> int:
@@ -133,13 +135,21 @@ class Lane:
         """The grammar of a request, ready for use. Any thread. Raises InvalidGrammarError."""
         return None if request.grammar is None else self.model.vocabulary.parse_grammar(request.grammar)
 
-    def check_queue(self, request: GenerateRequest) -> None:
-        """Raise QueueFullError if the request would wait too long. Any thread."""
-        wait_s = self._outlook.wait_s(tuple(self.inbox), request)
+    def check_queue(self, request: GenerateRequest) -> float:
+        """The wait of a request as simulated, in seconds. Raises QueueFullError if it would be too long. Any thread."""
+        simulated_s = self._outlook.simulated_s(tuple(self.inbox), request)
+        wait_s = self._outlook.corrected(simulated_s)
         if self.queue_depth >= self._options.queue_max:
             raise QueueFullError(max(1.0, wait_s / max(self.queue_depth, 1)))
         if wait_s > self._options.queue_max_wait_s:
             raise QueueFullError(max(1.0, wait_s - self._options.queue_max_wait_s))
+        return simulated_s
+
+    def first_step_s(self) -> float:
+        """Seconds of the step that begins to read what has come, when nothing runs yet."""
+        matches = [(each, self.scheduler.cache.match(each.held)) for each in self.inbox]
+        rows = sum(len(each.tokens) - (match.length if match else 0) for each, match in matches)
+        return self.curve.seconds(self.curve.prefill_rows(0, rows)) if rows else 0.0
 
     def predicted_wait(self) -> float:
         """Seconds that a chat request of average size would wait. Any thread."""
@@ -222,6 +232,7 @@ class Lane:
                 sequence.sampler = self.model.new_sampler(request.sampling, request.tokens, grammar)
                 self.counters.prompt_tokens += len(request.tokens)
                 self.counters.cached_tokens += sequence.cached
+                self._outlook.started(sequence)
         return plan
 
     def _decode(self, plan: Plan) -> bool:

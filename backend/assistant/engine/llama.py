@@ -20,16 +20,16 @@ from assistant.engine.batch import Batch
 from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.llama_sampler import GrammarSampler, LlamaSampler, Logits, log_softmax, new_chain, row_logits
 from assistant.engine.llama_vocabulary import LlamaGrammar, LlamaVocabulary, init_backend
-from assistant.engine.model import Copy, DecodeError, Grammar, Saved, Span, Truncate
-from assistant.engine.self_test import DEPTH, attention_s
+from assistant.engine.model import Copy, DecodeError, Grammar, KvCosts, Saved, Span, Truncate
+from assistant.engine.self_test import DEPTH, measure_attention
 from assistant.engine.types import ModelLoadError, Sampling
 
 logger = logging.getLogger(__name__)
 _lib: Any = llama_cpp.llama_cpp
 
 KV_TYPES = {"f16": _lib.GGML_TYPE_F16, "q8_0": _lib.GGML_TYPE_Q8_0}
-_FLASH_IS_FASTER: dict[str, bool] = {}
-"""By the description of a model, what has been measured in this process."""
+_TUNED: dict[str, tuple[bool, KvCosts]] = {}
+"""By the description of a model, what ``tune`` has found in this process: flash attention or not, and the costs."""
 CLEARLY = 0.9
 """How much faster flash attention has to be: saved prefixes fit one kind, so the choice has to be a stable one."""
 DRAFTS = 31
@@ -100,8 +100,10 @@ class LlamaModel:
         self.n_ctx_train: int = _lib.llama_model_n_ctx_train(handle)
         self.size_bytes: int = _lib.llama_model_size(handle)
         self._model: int | None = handle
+        flash, costs = _TUNED.get(self.description, (None, KvCosts()))
         if options.flash_attention is None:
-            options = replace(options, flash_attention=_FLASH_IS_FASTER.get(self.description))
+            options = replace(options, flash_attention=flash)
+        self.kv_costs = KvCosts() if options.flash_attention else costs
         self._open_context(options)
         self.n_ctx: int = _lib.llama_n_ctx(self._context)
         self.n_seq_max: int = options.n_seq_max
@@ -112,34 +114,39 @@ class LlamaModel:
         self._batch = Batch(self.n_batch, _lib.llama_batch)
 
     @property
-    def attends_to_all_cells(self) -> bool:
-        """Flash attention skips the cells of other sequences."""
-        return not self._options.flash_attention
-
-    @property
     def kv_layout(self) -> str:
         """Type of K, and how V is kept."""
         return f"{self._options.kv_type}{'-flash' if self._options.flash_attention else ''}"
 
     def tune(self, clock: Callable[[], float]) -> None:
-        """Choose between plain and flash attention, if the options leave it open and no model like this one has."""
-        if self._options.flash_attention is not None or self.n_seq_max < 2:
+        """Find out what cells cost, and whether flash attention is faster, unless a model like this one has.
+
+        Flash attention skips the cells of other sequences: they cost nothing.
+        """
+        if self._options.flash_attention or self.description in _TUNED or self.n_seq_max < 2:
             return
-        plain, options = (self._context, self._memory), self._options
-        plain_s = attention_s(self, clock)
-        self._open_context(replace(options, n_ctx=min(options.n_ctx, 2 * DEPTH), flash_attention=True))
-        flash_s = attention_s(self, clock)
-        _lib.llama_free(self._context)
-        self._context, self._memory = plain
-        faster = _FLASH_IS_FASTER[self.description] = flash_s < plain_s * CLEARLY
-        self._options = replace(options, flash_attention=faster)
+        plain = measure_attention(self, clock, skips_others=False)
+        faster = self._options.flash_attention is None and self._try_flash(clock) < plain.step_s * CLEARLY
+        self.kv_costs = KvCosts() if faster else plain.costs
+        _TUNED[self.description] = faster, self.kv_costs
+        self._options = replace(self._options, flash_attention=faster)
         if faster:
             _lib.llama_free(self._context)
             self._open_context(self._options)
         logger.info(
             "attention: %s", "flash" if faster else "plain",
-            extra={"plain_ms": round(plain_s * 1e3, 1), "flash_ms": round(flash_s * 1e3, 1)},
+            extra={"plain_ms": round(plain.step_s * 1e3, 1), "cells_us": plain.costs.in_us()},
         )  # fmt: skip
+
+    def _try_flash(self, clock: Callable[[], float]) -> float:
+        """How long steps take with flash attention, in a small context beside this one."""
+        plain, options = (self._context, self._memory), self._options
+        self._open_context(replace(options, n_ctx=min(options.n_ctx, 2 * DEPTH), flash_attention=True))
+        flash_s = measure_attention(self, clock, skips_others=True).step_s
+        _lib.llama_free(self._context)
+        self._context, self._memory, self._options = *plain, options
+        logger.info("flash attention has been tried", extra={"flash_ms": round(flash_s * 1e3, 1)})
+        return flash_s
 
     def set_threads(self, threads: int) -> None:
         """Change the number of threads, for example after a warm-up with one."""

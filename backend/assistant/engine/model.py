@@ -1,7 +1,7 @@
 """What the engine needs of a model; ``llama.py`` has the real one, the tests a scripted one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +64,23 @@ class Restore:
 
     seq_id: int
     entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class KvCosts:
+    """Seconds that a cell costs: ``held``, in each step, whosever it is, and ``moved``, out of the context and back.
+
+    ``pieces`` is what each run of neighbouring cells costs that is moved out: the tokens of streams that are written
+    together lie in turn.
+    """
+
+    held: float = 0.0
+    moved: float = 0.0
+    pieces: float = 0.0
+
+    def in_us(self) -> dict[str, float]:
+        """In microseconds, for the log."""
+        return {name: round(seconds * 1e6, 1) for name, seconds in asdict(self).items()}
 
 
 KvOp = Truncate | Copy | Save | Restore
@@ -171,8 +188,8 @@ class Model(Protocol):
         ...
 
     @property
-    def attends_to_all_cells(self) -> bool:
-        """Whether a row takes the longer the more cells are in use, whosever they are."""
+    def kv_costs(self) -> KvCosts:
+        """As ``tune`` has measured them; nothing where a row is no slower for the cells of others."""
         ...
 
     @property

@@ -12,6 +12,9 @@ ANNOUNCE_S = 0.5
 """How often waiting requests hear of their position when nothing changes."""
 REFRESH_S = 0.05
 """How often the load is looked at when nothing changes."""
+LEAST_LEARNED_S = 1.0
+MOST_WRONG = 2.0
+"""What is learnt from a wait of less says nothing; and how far a forecast is corrected at most, up or down."""
 
 
 class Outlook:
@@ -23,15 +26,30 @@ class Outlook:
         self._cells = cells
         self._load = Load(slots=scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
         self._completion = 0.5
+        self._correction = 1.0
         self._refreshed_at = 0.0
         self._announced_at = 0.0
 
     def wait_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
         """Seconds until a request would start behind the load and ``ahead``; None is a chat request of average size."""
+        return self.corrected(self.simulated_s(ahead, request))
+
+    def simulated_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
+        """The same before it is corrected by what others have met with."""
         mine = Work(0, 0.0, priority=1)
         if request is not None:
             mine = Work(len(request.tokens), request.max_tokens * self._completion, request.priority)
         return predict_wait(self._load, [self._work(each) for each in ahead], mine)
+
+    def corrected(self, simulated_s: float) -> float:
+        """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles."""
+        return simulated_s * self._correction
+
+    def started(self, sequence: Sequence) -> None:
+        """A request has been admitted: was its wait what the simulation had said?"""
+        if sequence.simulated_s >= LEAST_LEARNED_S and sequence.admitted_at is not None:
+            ratio = (sequence.admitted_at - sequence.submitted_at) / sequence.simulated_s
+            self._correction += 0.1 * (min(max(ratio, 1 / MOST_WRONG), MOST_WRONG) - self._correction)
 
     def learn(self, sequence: Sequence) -> None:
         """A request has run its course: how much of its limit do people use?"""
@@ -64,7 +82,10 @@ class Outlook:
         self._announced_at = now
         order = waiting.in_order(now)
         waits = predict_waits(self._load, [self._work(each) for each in order])
-        return [(each, Queued(place, wait)) for place, (each, wait) in enumerate(zip(order, waits, strict=True))]
+        return [
+            (each, Queued(place, self.corrected(wait)))
+            for place, (each, wait) in enumerate(zip(order, waits, strict=True))
+        ]
 
     def _slots(self) -> int:
         """How many requests run at once: as many as now when some have to wait, else as many as cells suggest."""

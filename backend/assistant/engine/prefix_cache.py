@@ -9,9 +9,11 @@ first, where there is somewhere to save it. Prefixes are shared within an owner'
 from dataclasses import dataclass, field
 
 from assistant.engine.cells import CellLedger
-from assistant.engine.model import Copy, KvOp, Owner, Restore, Save, Truncate
+from assistant.engine.model import Copy, KvCosts, KvOp, Owner, Restore, Save, Truncate
 from assistant.engine.prefixes import Stored, common_prefix, shareable
 
+PATIENCE = 16
+"""Steps for which an idle prefix stays whatever it costs: a keystroke follows the one before it."""
 LEAST_CUT = 32
 LEAST_PREFIX = 16
 LEAST_SAVED = 64
@@ -20,12 +22,16 @@ LEAST_SAVED = 64
 
 @dataclass(slots=True)
 class Held:
-    """The tokens of a prompt and its answer, and who may share them. ``tokens`` may grow."""
+    """The tokens of a prompt and its answer, and who may share them. ``tokens`` may grow.
+
+    Its cells lie in so many ``pieces``, or fewer. An idle one has not been used ``since`` this step.
+    """
 
     tokens: list[int]
     owner: Owner = field(default_factory=Owner)
     public: int = 0
-    used: int = 0
+    pieces: int = 1
+    since: int = 0
     saved: bool = False
 
     def shared_with(self, other: "Held") -> int:
@@ -46,13 +52,15 @@ class Match:
 class PrefixCache:
     """Hands out sequence ids with whatever prefix is already there, and takes them back."""
 
-    def __init__(self, n_seq_max: int, cells: int, *, saving: bool = False) -> None:
+    def __init__(self, n_seq_max: int, cells: int, *, saving: bool = False, costs: KvCosts | None = None) -> None:
         self.cells = CellLedger(cells)
         self._saving = saving
+        self._costs = costs or KvCosts()
         self._free_ids = list(range(n_seq_max - 1, -1, -1))
         self._live: dict[int, Held] = {}
         self._idle: dict[int, Held] = {}
-        self._clock = 0
+        """The one used longest ago first."""
+        self._steps = 0
 
     @property
     def idle_count(self) -> int:
@@ -81,9 +89,11 @@ class PrefixCache:
         than any in the cells; there is room for it. Call only when ``has_id``.
         """
         match = self.match(prompt)
+        prompt.pieces = 1
         if stored is not None:
             seq_id = self._restored(stored, ops)
         elif match is not None and match.idle and self._better_taken(match):
+            prompt.pieces = self._idle[match.seq_id].pieces
             seq_id = self._take(match, ops)
         else:
             seq_id = self._fresh(match, ops)
@@ -103,23 +113,23 @@ class PrefixCache:
             self._empty(other, ops)
         del self._live[seq_id]
         self.cells.release(seq_id)
-        self._idle[seq_id] = Held(tokens, live.owner, min(live.public, length), self._tick())
+        self._idle[seq_id] = Held(tokens, live.owner, min(live.public, length), live.pieces, self._steps)
 
     def discard(self, seq_id: int, ops: list[KvOp]) -> None:
         """Forget a live sequence and its cells."""
         del self._live[seq_id]
         self._empty(seq_id, ops)
 
+    def drop_costly(self, ops: list[KvOp]) -> None:
+        """A step begins: drop an idle prefix that has slowed steps down for as long as it takes to move it."""
+        self._steps += 1
+        if self._costs.held > 0:
+            due = (seq_id for seq_id, held in self._idle.items() if self._has_cost_enough(seq_id, held))
+            self._drop(next(due, None), ops)
+
     def drop_oldest(self, ops: list[KvOp], keep: int | None = None) -> bool:
         """Drop the idle prefix that was used longest ago. False: there is none but ``keep``."""
-        choices = [seq_id for seq_id in self._idle if seq_id != keep]
-        if not choices:
-            return False
-        seq_id = min(choices, key=lambda each: self._idle[each].used)
-        self._save(seq_id, ops)
-        del self._idle[seq_id]
-        self._empty(seq_id, ops)
-        return True
+        return self._drop(next((each for each in self._idle if each != keep), None), ops)
 
     def shrink_oldest(self, cells: int, ops: list[KvOp]) -> bool:
         """Cut ``cells`` cells or a few more off the idle prefix that was used longest ago. False: there is none.
@@ -128,7 +138,7 @@ class PrefixCache:
         """
         if not self._idle:
             return False
-        seq_id = min(self._idle, key=lambda each: self._idle[each].used)
+        seq_id = next(iter(self._idle))
         kept = self.cells.length(seq_id) - max(cells, LEAST_CUT)
         if kept < LEAST_PREFIX:
             return self.drop_oldest(ops)
@@ -149,8 +159,22 @@ class PrefixCache:
 
     def save_one(self, ops: list[KvOp]) -> bool:
         """Save the idle prefix that was used last and is not saved yet. False: there is none."""
-        newest_first = sorted(self._idle, key=lambda each: -self._idle[each].used)
-        return any(self._save(seq_id, ops) for seq_id in newest_first)
+        return any(self._save(seq_id, ops) for seq_id in reversed(self._idle))
+
+    def _has_cost_enough(self, seq_id: int, held: Held) -> bool:
+        steps, cells = self._steps - held.since, self.cells.length(seq_id)
+        if steps <= PATIENCE:
+            return False
+        moving_s = cells * self._costs.moved + (0 if held.saved else held.pieces * self._costs.pieces)
+        return len(held.tokens) < LEAST_SAVED or steps * cells * self._costs.held > moving_s
+
+    def _drop(self, seq_id: int | None, ops: list[KvOp]) -> bool:
+        if seq_id is None:
+            return False
+        self._save(seq_id, ops)
+        del self._idle[seq_id]
+        self._empty(seq_id, ops)
+        return True
 
     def _save(self, seq_id: int, ops: list[KvOp]) -> bool:
         held = self._idle[seq_id]
@@ -192,7 +216,8 @@ class PrefixCache:
             self.cells.share(match.seq_id, seq_id, match.length)
             ops.append(Copy(match.seq_id, seq_id, match.length))
             if match.idle:
-                self._idle[match.seq_id].used = self._tick()
+                held = self._idle[match.seq_id] = self._idle.pop(match.seq_id)
+                held.since = self._steps
         return seq_id
 
     def _open(self, keep: int | None, ops: list[KvOp]) -> int:
@@ -206,7 +231,3 @@ class PrefixCache:
         self.cells.drop(seq_id)
         self._free_ids.append(seq_id)
         ops.append(Truncate(seq_id, 0))
-
-    def _tick(self) -> int:
-        self._clock += 1
-        return self._clock

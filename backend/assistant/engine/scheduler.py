@@ -9,7 +9,7 @@ one adapter at a time: sequences of different adapters take turns of several ste
 from dataclasses import dataclass, field
 
 from assistant.engine.drafts import Draft
-from assistant.engine.model import KvOp, Span, Truncate
+from assistant.engine.model import KvCosts, KvOp, Span, Truncate
 from assistant.engine.prefix_cache import LEAST_SAVED, PrefixCache
 from assistant.engine.prefixes import SavedPrefixes
 from assistant.engine.sequence import Sequence
@@ -80,7 +80,8 @@ class _Rows:
 class Scheduler:
     """Queue, running sequences and cells of one model.
 
-    ``drafts`` is the most guessed tokens in a step; ``idle_max`` the most cells of idle prefixes beside running ones.
+    ``drafts`` is the most guessed tokens in a step. ``costs`` of cells decide when idle prefixes leave; by default they
+    stay until their cells are needed.
     """
 
     def __init__(
@@ -93,15 +94,14 @@ class Scheduler:
         counters: Counters | None = None,
         saved: SavedPrefixes | None = None,
         drafts: int = 0,
-        idle_max: int | None = None,
+        costs: KvCosts | None = None,
         limit: int | None = None,
     ) -> None:
         self.curve = curve
-        self.cache = PrefixCache(n_seq_max, cells, saving=saved is not None)
+        self.cache = PrefixCache(n_seq_max, cells, saving=saved is not None, costs=costs)
         self.limit = limit or cells
         self._saved = saved
         self._drafts_max = drafts
-        self._idle_max = idle_max
         self._adapter: str | None = None
         self._adapter_steps = 0
         self.max_running = min(n_seq_max, max_running or n_seq_max)
@@ -115,9 +115,8 @@ class Scheduler:
         plan = Plan()
         self._step += 1
         self._admit(now, plan.ops)
-        if self.running and self._idle_max is not None and self.cache.cells.idle > self._idle_max:
-            # one a step: to save it takes as long as to compute some rows
-            self.cache.drop_oldest(plan.ops)
+        if self.running:
+            self.cache.drop_costly(plan.ops)
         chosen = self._choose(plan.ops)
         plan.adapter = self._adapter
         self.cache.make_room(sum(each.total for each in chosen), plan.ops)
@@ -131,6 +130,7 @@ class Scheduler:
             certain = len(span.tokens) - span.drafted
             sequence.computed += certain
             sequence.last_step = self._step
+            sequence.held.pieces += len(plan.spans) > 1
             self.cache.cells.extend(span.seq_id, len(span.tokens))
             self.waiting.charge(sequence.request.fairness_key, certain)
 

@@ -3,48 +3,88 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from assistant.engine.model import Copy, Model, Span, Truncate
+from assistant.engine.model import Copy, KvCosts, Model, Span, Truncate
 from assistant.engine.step_curve import StepCurve, measure
 
 logger = logging.getLogger(__name__)
 DEPTH = 768
 MANY_ROWS = 4
 """Cells behind which attention is measured, as of a conversation of some turns; rows of the larger of its two steps."""
+LEAST_SLOWER = 0.1
+"""What so many cells add to the larger step at least: on a busy machine the difference of two may come out as nothing."""
+PIECES = 8
+"""Cells that lie apart, of which is measured how long they take to save."""
 STARVED = 0.75
 """CPU seconds a thread has to get in a second of computing; below, something else has the CPU or the quota is less."""
 
 
-def attention_s(model: Model, clock: Callable[[], float]) -> float:
-    """Seconds of a step with one row and one with four, each behind ``DEPTH`` cells or what there is room for.
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Seconds of a step with one row and one with four, each behind ``DEPTH`` cells, and what cells cost elsewhere."""
+
+    step_s: float
+    costs: KvCosts
+
+
+def measure_attention(model: Model, clock: Callable[[], float], *, skips_others: bool) -> Attention:
+    """Attention behind as many cells as there is room for, ``DEPTH`` at most. The model has two sequences or more.
+
+    Where it ``skips_others``, the cells of others cost nothing.
 
     To read so many tokens would take half a minute on a 7B. Instead a few are read and their cells restored again and
     again, into sequences whose cells are then all shared with one: it attends to every copy, at the same positions.
-    The model has two sequences or more.
     """
     copies = model.n_seq_max - 1
     depth = min(DEPTH, model.n_ctx - 2 * MANY_ROWS)
     rows = min(-(-depth // copies), model.n_batch)
     token = model.vocabulary.bos or 0
-    model.decode([Span(1, 0, [token] * rows, 1)])
-    saved = model.save(1)
-    for seq_id in range(1, min(copies, depth // rows) + 1):
-        if seq_id > 1 and not model.restore(seq_id, saved):
-            break
-        model.apply(Copy(seq_id, 0, rows))
 
-    def run(count: int) -> float:
-        began = clock()
-        model.decode([Span(0, rows, [token] * count, 1)])
-        took = clock() - began
-        model.apply(Truncate(0, rows))
-        return took
+    def best(run: Callable[[], object]) -> float:
+        took = []
+        for _ in range(2):
+            began = clock()
+            run()
+            took.append(clock() - began)
+        return min(took)
+
+    def step(start: int, count: int) -> None:
+        model.decode([Span(0, start, [token] * count, 1)])
+        model.apply(Truncate(0, start))
 
     try:
-        return sum(min(run(count), run(count)) for count in (1, MANY_ROWS))
+        model.decode([Span(1, 0, [token] * rows, 1)])
+        saved = model.save(1)
+        filled = rows
+        model.apply(Copy(1, 0, rows))
+        while filled + rows <= depth and model.restore(filled // rows + 1, saved):
+            model.apply(Copy(filled // rows + 1, 0, rows))
+            filled += rows
+        one_s, many_s = best(lambda: step(rows, 1)), best(lambda: step(rows, MANY_ROWS))
+        if skips_others:
+            return Attention(one_s + many_s, KvCosts())
+        moved_s = best(lambda: model.save(1)) + best(lambda: model.restore(1, saved))
+        _empty(model)
+        shallow_s = best(lambda: step(0, MANY_ROWS))
+        held_s = max(many_s - shallow_s, LEAST_SLOWER * shallow_s) / filled
+        return Attention(one_s + many_s, KvCosts(held_s, moved_s / rows, _piece_s(model, best)))
     finally:
-        for seq_id in range(model.n_seq_max):
-            model.apply(Truncate(seq_id, 0))
+        _empty(model)
+
+
+def _piece_s(model: Model, best: Callable[[Callable[[], object]], float]) -> float:
+    """Seconds to save a cell that lies between those of others."""
+    token, others = model.vocabulary.bos or 0, range(1, min(model.n_seq_max, PIECES + 1))
+    model.decode([Span(seq_id, 0, [token] * 2, 1) for seq_id in others])
+    for seq_id in others:
+        model.apply(Copy(seq_id, 0, 1))
+    return best(lambda: model.save(0)) / len(others)
+
+
+def _empty(model: Model) -> None:
+    for seq_id in range(model.n_seq_max):
+        model.apply(Truncate(seq_id, 0))
 
 
 def measure_curve(

@@ -14,7 +14,7 @@ class Sequence:
     """Prompt and answer as one list of tokens, of which the first ``computed`` are in KV cells.
 
     A sequence that lacks one token is decoding, one that lacks more is reading its prompt; after a preemption it reads
-    prompt and answer again. ``seq_id`` is None while it waits.
+    prompt and answer again. ``seq_id`` is None while it waits. ``simulated_s`` is the wait foreseen for it.
     """
 
     __slots__ = (
@@ -35,6 +35,7 @@ class Sequence:
         "request",
         "sampler",
         "seq_id",
+        "simulated_s",
         "stored",
         "submitted_at",
         "tokens",
@@ -42,13 +43,15 @@ class Sequence:
     )
 
     def __init__(
-        self, request: GenerateRequest, emit: Emit, submitted_at: float, number: int, grammar: Grammar | None = None
-    ) -> None:
+        self, request: GenerateRequest, emit: Emit, submitted_at: float, number: int, grammar: Grammar | None = None,
+        simulated_s: float = 0.0,
+    ) -> None:  # fmt: skip
         self.request = request
         self.emit = emit
         self.submitted_at = submitted_at
         self.number = number
         self.grammar = grammar
+        self.simulated_s = simulated_s
         self.tokens = list(request.tokens)
         self.held = Held(self.tokens, Owner(request.adapter, request.scope), request.public_tokens)
         self.lookup = PromptLookup()
