@@ -13,7 +13,7 @@ DEPTH = 768
 MANY_ROWS = 4
 """Cells behind which attention is measured, as of a conversation of some turns; rows of the larger of its two steps."""
 LEAST_SLOWER = 0.1
-"""What so many cells add to the larger step at least: on a busy machine the difference of two may come out as nothing."""
+"""What so many cells add to the larger step at least: on a busy machine their difference may come out as nothing."""
 PIECES = 8
 """Cells that lie apart, of which is measured how long they take to save."""
 STARVED = 0.75

@@ -8,9 +8,9 @@ from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint, Reply
 from tests.load.report import Result, Row, Target
 
-PROMPT: Final = 32
-OUTPUT: Final = 28
-LEVELS: Final = {1: 2, 4: 3, 8: 3, 16: 1}
+PROMPT: Final = 128
+OUTPUT: Final = 64
+LEVELS: Final = {1: 2, 4: 2, 8: 2, 16: 1}
 """Users, and rounds: more where something was promised."""
 TARGETS: Final = {4: Target("ratio", "least", 1.0), 8: Target("ratio", "least", 1.0, aim=1.15)}
 

@@ -56,7 +56,7 @@ def run(bench: Bench) -> Result:
     )
     note = (
         f"a history of {_history(bench)} tokens in {_cells(bench)} cells; a second turn adds {ANSWER} tokens of answer "
-        f"and {QUESTION} of question, the same on both servers; a return adds {len(bench.prompts.tokens(REMARK))} or so, "
+        f"and {QUESTION} of question, the same on both; a return adds {len(bench.prompts.tokens(REMARK))} or so "
         f"and comes {PAUSE_S:g} s after what has evicted it, or at once"
     )
     return Result(rows, (note, *_cached_notes(samples)), samples.raw)
