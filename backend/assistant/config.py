@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     model_path: Path | None = None
     hf_endpoint: str = "https://huggingface.co"
     hf_token: SecretStr | None = None
+    api_retention_days: int = Field(30, ge=0)
     spool_dir: Path = Path(".data/spool")
     frontend_dist: Path | None = None
 

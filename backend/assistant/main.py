@@ -46,6 +46,7 @@ from assistant.services.generators.upstream import UpstreamGenerator
 from assistant.services.interactions import InteractionService
 from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService, NothingToServeError
+from assistant.services.retention import Retention
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
@@ -68,7 +69,13 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
         async with AsyncExitStack() as stack:
             resources = await _build(settings, stack)
             app.state.resources = resources
-            jobs = [_serve_model(resources, fatal), resources.spool.run(), resources.generations.reap()]
+            retention = Retention(resources.database, settings.api_retention_days)
+            jobs = [
+                _serve_model(resources, fatal),
+                resources.spool.run(),
+                resources.generations.reap(),
+                retention.run(),
+            ]
             tasks = [asyncio.create_task(watched(job, fatal)) for job in jobs]
             stack.callback(gc.unfreeze)
             _spare_collector()
