@@ -99,12 +99,9 @@ class Bench:
         return {"prompt": self.prompts.text(seed, tokens), **self.sampling(seed), "max_tokens": max_tokens, **more}
 
     def sampling(self, seed: str) -> dict[str, Any]:
-        """llama-server's defaults, said in so many words: what is left out means other things to other servers."""
         return {
             "temperature": 0.8,
             "top_p": 0.95,
-            "top_k": 40,
-            "min_p": 0.05,
             "seed": zlib.crc32(seed.encode()),
             "logit_bias": self.prompts.endless(),
         }

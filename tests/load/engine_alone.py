@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.engine.engine import Engine
+from assistant.engine.kv_store import MIB, KvStoreOptions
+from assistant.engine.lane import EngineOptions
 from assistant.engine.llama import ModelOptions, load_model
 from assistant.engine.types import Finished, FinishReason, GenerateRequest, Sampling, Token, TokenEvent
 from codellama_core import ggml
@@ -16,6 +18,8 @@ from tests.load.prompts import Prompts
 from tests.load.servers import FILTERS, Machine, Setup
 
 PATIENCE_S = 600.0
+KV_RAM_MIB = 2048
+"""As our server has by default: without it, idle prefixes stay in the cells."""
 
 
 @dataclass(slots=True)
@@ -77,7 +81,7 @@ def engine_alone(machine: Machine, setup: Setup, sequences: int, prompts: Prompt
     options = ModelOptions(
         n_ctx=setup.cells, n_seq_max=sequences, threads=machine.threads, kv_type=machine.kv_type
     )  # fmt: skip
-    engine = Engine()
+    engine = Engine(EngineOptions(kv_store=KvStoreOptions(KV_RAM_MIB * MIB)))
     engine.add_model("alone", load_model(machine.model, options))
     engine.activate("alone")
     engine.start()
