@@ -1,11 +1,13 @@
 """Who is let in, who waits, and what they are told."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from assistant.engine.engine import Engine
 from assistant.engine.lane import EngineOptions
+from assistant.engine.model import Span
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
     EngineError,
@@ -127,6 +129,26 @@ def test_a_forecast_learns_from_the_waits_there_were() -> None:
     waits = [each.finished.timings.queued_s for each in receivers if each.finished]
     errors = [abs(wait - guess) / wait for wait, guess in zip(waits, foreseen, strict=True) if wait > 1]
     assert max(errors[-10:]) < min(errors[:5]) / 2
+
+
+def test_while_a_step_is_computed_nobody_is_promised_to_start_before_its_end() -> None:
+    class Asked(FakeModel):
+        """Asks what a newcomer would be told, in the middle of each step."""
+
+        def decode(self, spans: Sequence[Span]) -> bool:
+            told.append(engine.stats().predicted_wait_s)
+            return super().decode(spans)
+
+    told: list[float] = []
+    with fake_engine(Asked(n_ctx=2048), EngineOptions(max_running=2)) as engine:
+        engine.submit(request("first", [20] * 16, 60), Receiver())
+        engine.step()
+        assert told[-1] == pytest.approx(0.16), "a place is free, but the step takes 10 ms a row"
+        engine.submit(request("second", [21] * 10, 60), Receiver())
+        engine.step()
+        assert told[-1] > 0.3, "no place is free any more"
+        drain(engine)
+    assert engine.stats().predicted_wait_s == 0
 
 
 def test_a_context_full_of_cells_makes_newcomers_wait_as_full_places_do() -> None:

@@ -96,7 +96,7 @@ class Lane:
             limit=self.limit,
         )
         self._kv = KvMover(model, store, fingerprint)
-        self._outlook = Outlook(self.scheduler, curve, model.n_ctx)
+        self._outlook = Outlook(self.scheduler, curve, model.n_ctx, clock)
         self._options = options
         self._clock = clock
         self._on_end = on_end
@@ -166,6 +166,11 @@ class Lane:
         self._take_inbox()
         self._reap_cancelled()
         plan = self._plan_step()
+        if plan.spans:
+            now = self._clock()
+            # who has been taken from the inbox would be nowhere while the step is computed
+            self._outlook.refresh(now, changed=self._changed, slowdown=self._slowdown)
+            self._outlook.step_begins(plan.rows, now)
         if plan.spans and self._decode(plan):
             self._sample(plan)
         self._look_out()

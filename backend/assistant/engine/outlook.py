@@ -1,6 +1,6 @@
 """How long those who wait will wait: kept up to date by the engine's thread, read by those who submit."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
 from assistant.engine.scheduler import Scheduler
@@ -20,10 +20,12 @@ MOST_WRONG = 2.0
 class Outlook:
     """The load of one model and what it means for newcomers. ``wait_s`` may be called from any thread."""
 
-    def __init__(self, scheduler: Scheduler, curve: StepCurve, cells: int) -> None:
+    def __init__(self, scheduler: Scheduler, curve: StepCurve, cells: int, clock: Callable[[], float]) -> None:
         self._scheduler = scheduler
         self._curve = curve
         self._cells = cells
+        self._clock = clock
+        self._step_ends = 0.0
         self._load = Load(slots=scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
         self._completion = 0.5
         self._correction = 1.0
@@ -34,6 +36,10 @@ class Outlook:
         """Seconds until a request would start behind the load and ``ahead``; None is a chat request of average size."""
         return self.corrected(self.simulated_s(ahead, request))
 
+    def step_begins(self, rows: int, now: float) -> None:
+        """Nobody who comes now starts before it ends."""
+        self._step_ends = now + self._curve.seconds(rows)
+
     def simulated_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
         """The same before it is corrected by what others have met with."""
         mine = Work(0, 0.0, priority=1)
@@ -42,8 +48,11 @@ class Outlook:
         return predict_wait(self._load, [self._work(each) for each in ahead], mine)
 
     def corrected(self, simulated_s: float) -> float:
-        """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles."""
-        return simulated_s * self._correction
+        """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles.
+
+        At least what is left of the step that is being computed.
+        """
+        return max(simulated_s * self._correction, self._step_ends - self._clock())
 
     def started(self, sequence: Sequence) -> None:
         """A request has been admitted: was its wait what the simulation had said?"""
@@ -83,7 +92,7 @@ class Outlook:
         order = waiting.in_order(now)
         waits = predict_waits(self._load, [self._work(each) for each in order])
         return [
-            (each, Queued(place, self.corrected(wait)))
+            (each, Queued(place, self._correction * wait))
             for place, (each, wait) in enumerate(zip(order, waits, strict=True))
         ]
 
