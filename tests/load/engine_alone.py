@@ -82,10 +82,10 @@ def engine_alone(machine: Machine, setup: Setup, sequences: int, prompts: Prompt
         n_ctx=setup.cells, n_seq_max=sequences, threads=machine.threads, kv_type=machine.kv_type
     )  # fmt: skip
     engine = Engine(EngineOptions(kv_store=KvStoreOptions(KV_RAM_MIB * MIB)))
-    engine.add_model("alone", load_model(machine.model, options))
-    engine.activate("alone")
-    engine.start()
+    engine.start()  # before it measures: what computes on two threads of ours has two teams of OpenMP's
     try:
+        engine.add_model("alone", load_model(machine.model, options))
+        engine.activate("alone")
         yield EngineAlone(engine, prompts)
     finally:
         engine.close()

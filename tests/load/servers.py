@@ -94,7 +94,7 @@ class Ours:
         environment = {
             "N_THREADS": str(self._machine.threads), "N_CTX": str(setup.cells), "KV_TYPE": self._machine.kv_type,
             "N_SEQ_MAX": str(self._sequences), "DRAIN_S": "1", "KV_DIR": str(self.new_folder("kv")),
-            "AUTH_MODE": "accounts" if setup.accounts else "local", **setup.environment,
+            "AUTH_MODE": "accounts" if setup.accounts else "local", "FLASH_ATTENTION": "auto", **setup.environment,
         }  # fmt: skip
         keys = asyncio.run(_make_keys(self._database, setup.users)) if setup.accounts else ()
         backend = Backend(self._folder, self._database, self._machine.model, **environment)

@@ -124,7 +124,7 @@ class PrefixCache:
         """A step begins: drop an idle prefix that has slowed steps down for as long as it takes to move it."""
         self._steps += 1
         if self._costs.held > 0:
-            due = (seq_id for seq_id, held in self._idle.items() if self._has_cost_enough(seq_id, held))
+            due = (seq_id for seq_id, held in self._idle.items() if self._is_worth_moving(seq_id, held))
             self._drop(next(due, None), ops)
 
     def drop_oldest(self, ops: list[KvOp], keep: int | None = None) -> bool:
@@ -161,7 +161,7 @@ class PrefixCache:
         """Save the idle prefix that was used last and is not saved yet. False: there is none."""
         return any(self._save(seq_id, ops) for seq_id in reversed(self._idle))
 
-    def _has_cost_enough(self, seq_id: int, held: Held) -> bool:
+    def _is_worth_moving(self, seq_id: int, held: Held) -> bool:
         steps, cells = self._steps - held.since, self.cells.length(seq_id)
         if steps <= PATIENCE:
             return False

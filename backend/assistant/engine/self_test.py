@@ -64,7 +64,8 @@ def measure_attention(model: Model, clock: Callable[[], float], *, skips_others:
         one_s, many_s = best(lambda: step(rows, 1)), best(lambda: step(rows, MANY_ROWS))
         if skips_others:
             return Attention(one_s + many_s, KvCosts())
-        moved_s = best(lambda: model.save(1)) + best(lambda: model.restore(1, saved))
+        _empty(model)
+        moved_s = best(lambda: model.restore(1, saved)) + best(lambda: model.save(1))
         _empty(model)
         shallow_s = best(lambda: step(0, MANY_ROWS))
         held_s = max(many_s - shallow_s, LEAST_SLOWER * shallow_s) / filled
