@@ -7,7 +7,9 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import psutil
 
 from tests.load.clients import Endpoint, Reply
 from tests.load.prompts import Prompts
@@ -18,6 +20,13 @@ BLOCK: Final = 256
 REFERENCE_BYTES: Final = 4.08e9
 REFERENCE_DECODE_S: Final = 0.11
 REFERENCE_PREFILL_S: Final = 0.048
+QUIET_S: Final = 1.6
+"""How long the machine has to do nothing before a turn: longer than our engine's pauses between idle prefixes."""
+AT_REST: Final = 0.15
+"""CPUs that may be busy then."""
+LONGEST_REST_S: Final = 60.0
+
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Bench:
     def together(self, setup: Setup) -> Iterator[tuple[Endpoint, ...]]:
         """All servers loaded at once, so that short turns of each can alternate: a machine's speed drifts by minutes.
 
-        A server that is not asked anything computes nothing. Takes the memory of both.
+        A server that is not asked anything computes nothing, or soon will (see ``in_turn``). Takes the memory of both.
         """
         with contextlib.ExitStack() as stack:
             yield tuple(stack.enter_context(server.running(setup)) for server in self.servers)
@@ -152,9 +161,23 @@ class Samples:
             yield self.row(bench, f"{label}: {figure}", "s")
 
 
-def in_turn(endpoints: tuple[Endpoint, ...], number: int) -> tuple[Endpoint, ...]:
-    """Forwards in even rounds, backwards in odd ones: what a machine gains or loses steadily evens out."""
-    return endpoints if number % 2 == 0 else endpoints[::-1]
+def in_turn(sides: Sequence[Side], number: int) -> Iterator[Side]:
+    """Forwards in even rounds, backwards in odd ones: what a machine gains or loses steadily evens out.
+
+    Each one's turn begins when the machine is at rest: a server may go on working after its last answer, as ours does
+    when it writes idle prefixes down, and would slow whoever is measured next.
+    """
+    for side in sides if number % 2 == 0 else reversed(sides):
+        _await_rest()
+        yield side
+
+
+def _await_rest() -> None:
+    deadline = time.monotonic() + LONGEST_REST_S
+    while (busy := sum(psutil.cpu_percent(QUIET_S, percpu=True)) / 100) > AT_REST:
+        if time.monotonic() > deadline:
+            say(f"  the machine is not at rest: {busy:.1f} CPUs are busy")
+            return
 
 
 def say(text: str) -> None:

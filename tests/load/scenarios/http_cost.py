@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import Any, Final
 
-from tests.load.bench import Bench, Samples, Scenario, say
+from tests.load.bench import Bench, Samples, Scenario, in_turn, say
 from tests.load.clients import Client, Endpoint
 from tests.load.engine_alone import EngineAlone, engine_alone
 from tests.load.report import Result, Row, Target
@@ -38,7 +38,7 @@ def run(bench: Bench) -> Result:
             streams = [bench.body(f"stream {number} {which}", PROMPT, output) for which in range(STREAMS)]
             over_http = partial(asyncio.run, _over_http(endpoint, samples, singles, streams))
             in_process = partial(_in_process, engine, samples, singles, streams)
-            for measure in (over_http, in_process) if number % 2 == 0 else (in_process, over_http):
+            for measure in in_turn((over_http, in_process), number):
                 measure()
             for name in (bench.ours.name, ALONE):
                 rates, firsts = samples.of("8 streams", name), samples.of("TTFT", name)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tests.load.bench import Bench, Samples, Scenario, in_turn, say
@@ -50,7 +51,7 @@ def _sizes(bench: Bench) -> tuple[int, int]:
     return bench.enough(PROMPT, bench.pace.prefill_s), bench.enough(OUTPUT, bench.pace.decode_s)
 
 
-def _measure(samples: Samples, figure: str, endpoints: tuple[Endpoint, ...], body: dict[str, Any]) -> None:
+def _measure(samples: Samples, figure: str, endpoints: Iterator[Endpoint], body: dict[str, Any]) -> None:
     """The rate of one answer of each, at reading or at writing."""
     for endpoint in endpoints:
         reply = asyncio.run(_ask(endpoint, body))
