@@ -41,6 +41,7 @@ def test_decoding_sequences_come_before_prompts_in_the_same_batch() -> None:
     desk = Desk()
     desk.arrive("stream", [1])
     desk.step()
+    desk.now += 1
     desk.arrive("prompt", list(range(100, 200)))
     plan = desk.step()
     assert [(each.request.id, len(span.tokens)) for each, span in zip(plan.sequences, plan.spans, strict=True)] == [
@@ -53,10 +54,29 @@ def test_prompts_share_the_rows_of_a_step_in_order() -> None:
     desk = Desk()
     desk.arrive("stream", [1])
     desk.step()
+    desk.now += 1
     desk.arrive("first", list(range(100, 110)))
     desk.arrive("second", list(range(200, 300)))
     plan = desk.step()
     assert [len(span.tokens) for span in plan.spans] == [1, 10, 5]
+
+
+def test_prompts_that_came_together_are_read_in_longer_steps() -> None:
+    desk = Desk(n_seq_max=5)
+    for name in range(4):
+        desk.arrive(f"user {name}", [name + 1, *range(100 * name + 100, 100 * name + 150)])
+    desk.now += 1
+    assert [desk.step().rows for _ in range(3)] == [80, 48, 48], "the first streams after the first step"
+
+
+def test_who_was_streaming_before_keeps_the_pace_whoever_comes_together() -> None:
+    desk = Desk(n_seq_max=5)
+    desk.arrive("stream", [1])
+    desk.step()
+    desk.now += 1
+    for name in range(3):
+        desk.arrive(f"user {name}", [name + 2, *range(100 * name + 100, 100 * name + 150)])
+    assert [desk.step().rows for _ in range(5)] == [16] * 5
 
 
 def test_autocomplete_is_admitted_before_chat_before_batch() -> None:

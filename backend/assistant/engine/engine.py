@@ -40,8 +40,8 @@ MOST_FAILURES = 8
 """Steps that may fail in a row before the engine gives up."""
 STALLED_S = 0.005
 """How long the thread sleeps while requests wait for saved prefixes."""
-GATHERING = 0.01
-LONGEST_QUIET_S = 0.02
+GATHERING = 0.02
+LONGEST_QUIET_S = 0.04
 MOST_QUIETS = 8
 """An idle engine listens for others for this share of its first step, after each who comes, so many times at most."""
 CLOSE_S = 20.0

@@ -21,6 +21,8 @@ MARGIN = 64
 """Cells kept for the answer of each running sequence at admission."""
 WORTH_WAITING = 32
 """Tokens of a prefix that another sequence is reading, for which a newcomer waits rather than read them itself."""
+TOGETHER_S = 0.5
+"""Requests have come together when they arrived within so many seconds, and before the first token of any."""
 ADAPTER_STEPS = 8
 """Steps in a row with one adapter while another waits: a change costs a new compute graph."""
 
@@ -281,7 +283,8 @@ class Scheduler:
             return self._decoding_rows(decoding, cells)
         chosen = [_Rows(each, 1) for each in decoding]
         wanted = min(sum(each.outstanding for each in reading), cells - len(decoding))
-        left = self.curve.prefill_rows(len(decoding), wanted) if wanted else 0
+        together = _came_together(decoding, reading)
+        left = self.curve.prefill_rows(len(decoding), wanted, together=together) if wanted else 0
         for sequence in reading:
             rows = min(left, sequence.outstanding)
             if rows:
@@ -329,3 +332,12 @@ class Scheduler:
         last = end == len(sequence.tokens)
         tokens = [*sequence.tokens[start:end], *rows.guesses]
         return Span(sequence.seq_id, start, tokens, 1 + len(rows.guesses) if last else 0, len(rows.guesses))
+
+
+def _came_together(decoding: list[Sequence], reading: list[Sequence]) -> bool:
+    """Whether nobody who streams was here much before the oldest prompt being read, or streamed when that came."""
+    oldest = min(each.submitted_at for each in reading)
+    return all(
+        each.submitted_at > oldest - TOGETHER_S and (each.first_token_at is None or each.first_token_at > oldest)
+        for each in decoding
+    )

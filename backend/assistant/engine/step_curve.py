@@ -12,6 +12,8 @@ POINTS = (1, 2, 4, 8, 16, 32)
 LEAST_STEP_S = 0.1
 LONE_FACTOR = 4
 """A prompt that nobody else waits for is read in steps this many times longer: large batches read faster."""
+TOGETHER_FACTOR = 2
+"""The same for prompts that came together with all who stream: everybody's answer ends sooner."""
 WORTHWHILE = 1.1
 TILE = 16
 """Rows that kernels work on together."""
@@ -79,11 +81,15 @@ class StepCurve:
         width = self.decode_width(max(sequences, 1))
         return self.seconds(width) * math.ceil(max(sequences, 1) / width)
 
-    def prefill_rows(self, decode_rows: int, wanted: int) -> int:
-        """How many of ``wanted`` prompt rows ride with ``decode_rows`` in a step; at least one."""
-        limit_s = self.step_s * (1 if decode_rows else LONE_FACTOR)
+    def prefill_rows(self, decode_rows: int, wanted: int, *, together: bool = False) -> int:
+        """How many of ``wanted`` prompt rows ride with ``decode_rows`` in a step; at least one.
+
+        ``together``: those who decode came with the prompts, and have not been streaming before.
+        """
+        mixed = TOGETHER_FACTOR if together else 1
+        limit_s = self.step_s * (mixed if decode_rows else LONE_FACTOR)
         # streams have been faster than measured for a while: that says little of steps with many rows
-        allowed = self._most_mixed if decode_rows else self._max_rows
+        allowed = min(mixed * self._most_mixed, self._max_rows) if decode_rows else self._max_rows
         most = min(self._rows_within(limit_s), decode_rows + wanted, allowed)
         if most <= TILE:
             return self._best_total(decode_rows, max(most, decode_rows + 1)) - decode_rows
