@@ -13,6 +13,7 @@ import yaml
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from codellama_core.documents import SourceFile
 from codellama_core.models import (
     ApiInteraction,
     Author,
@@ -27,7 +28,6 @@ from codellama_core.models import (
 from finetuning.base_model import identity
 from finetuning.config import Environment, Settings
 from finetuning.context import Context
-from finetuning.ingest import SourceFile
 from finetuning.progress import Progress
 from finetuning.runs import open_run
 
