@@ -45,7 +45,7 @@ class Backend:
         self.port = int(environment.get("PORT", free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"backend-{self.port}.log"
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": database_url,
             "MODELS_DIR": str(folder / "models"),
@@ -67,7 +67,7 @@ class Backend:
     def start(self, *, until_ready: bool = True) -> Self:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "assistant", "serve"]
-            self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         if until_ready:
             eventually(f"ready at {self.url}: {self.log}", self._is_ready)
         return self

@@ -23,8 +23,7 @@ from assistant.connections import Bounds, allow_descriptors, bounded_protocol
 from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.types import ModelLoadError
 from assistant.main import create_app
-from assistant.services import model_files
-from assistant.services.accounts import create_key as new_key
+from assistant.services import keys, model_files
 from assistant.services.database import Database
 from assistant.telemetry import set_up_logging
 from codellama_core.database import RevisionError, check_revision, migrate, sync_engine
@@ -134,7 +133,7 @@ async def _create_key(settings: Settings, email: str, name: str, **limits: int |
     try:
         async with database.session() as session:
             user_id = await session.scalar(select(User.id).where(func.lower(User.email) == email.lower()))
-            return None if user_id is None else await new_key(session, user_id, name, **limits)
+            return None if user_id is None else (await keys.create(session, user_id, name, **limits))[1]
     finally:
         await database.close()
 

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     auth_mode: Literal["local", "accounts"] = "accounts"
     admin_email: str | None = None
     admin_password: SecretStr | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = "single sign-on"
+    oidc_domains: Annotated[tuple[str, ...], NoDecode] = ()
 
     engine: Literal["auto", "llama", "upstream", "mock"] = "auto"
     n_ctx: int = Field(8192, ge=256, le=262_144)
@@ -108,7 +113,23 @@ class Settings(BaseSettings):
             raise ValueError("ENGINE=upstream needs UPSTREAM_URL, such as http://gpu-server:8000/v1")
         return self
 
-    @field_validator("cors_origins", mode="before")
+    @model_validator(mode="after")
+    def _identity_provider_is_described(self) -> Self:
+        if self.oidc_issuer is None:
+            return self
+        if self.auth_mode == "local":
+            raise ValueError("OIDC_ISSUER is for AUTH_MODE=accounts; with AUTH_MODE=local nobody signs in")
+        needed = {
+            "OIDC_CLIENT_ID": self.oidc_client_id, "OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "PUBLIC_URL": self.public_url,
+        }  # fmt: skip
+        if missing := [name for name, value in needed.items() if value is None]:
+            raise ValueError(f"OIDC_ISSUER also needs {' and '.join(missing)}")
+        if urlsplit(self.oidc_issuer).scheme != "https" and not is_loopback(urlsplit(self.oidc_issuer).hostname or ""):
+            raise ValueError(f"OIDC_ISSUER={self.oidc_issuer} must be https://")
+        return self
+
+    @field_validator("cors_origins", "oidc_domains", mode="before")
     @classmethod
     def _are_separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

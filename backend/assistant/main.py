@@ -13,20 +13,30 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from assistant import __version__, engines
+from assistant import __version__, engines, sign_in
 from assistant.api import (
+    answers,
+    audit,
     auth,
     conversations,
+    documents,
+    exports,
     feedback,
     generations,
     health,
     infill,
+    me,
     models,
     openai,
+    own_data,
     pages,
+    prompts,
     rendering,
+    search,
     simple,
     training,
+    usage,
+    users,
     ws_chat,
 )
 from assistant.api.bodies import BodyMiddleware
@@ -37,7 +47,7 @@ from assistant.api.standing import StandingMiddleware
 from assistant.config import Settings
 from assistant.engine.types import ModelLoadError
 from assistant.resources import Resources
-from assistant.services.accounts import LOCAL_EMAIL, Accounts, Principal
+from assistant.services.accounts import Accounts
 from assistant.services.autocomplete import AutocompleteService
 from assistant.services.chat import ChatService
 from assistant.services.database import Database
@@ -57,7 +67,8 @@ EX_DATAERR: Final = 65
 EX_SOFTWARE: Final = 70
 Fatal = Callable[[int, str], None]
 ROUTES: Final = (
-    health, auth, conversations, generations, feedback, models, training, openai, infill, simple, ws_chat,
+    health, auth, me, own_data, exports, conversations, answers, search, generations, feedback, prompts, models,
+    training, users, documents, usage, audit, openai, infill, simple, ws_chat,
 )  # fmt: skip
 
 
@@ -138,16 +149,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
         chat=ChatService(database, made.generator, generations, spool, metrics, instance_id),
         limits=limits, interactions=interactions, autocompletes=AutocompleteService(interactions),
         engine=made.engine, models=made.models,
-        local_admin=await _first_admin(settings, accounts), started_at=int(time.time()),
+        local_admin=await sign_in.first_admin(settings, accounts, database),
+        oidc=sign_in.identity_provider(settings), started_at=int(time.time()),
     )  # fmt: skip
-
-
-async def _first_admin(settings: Settings, accounts: Accounts) -> Principal | None:
-    if settings.auth_mode == "local":
-        return await accounts.ensure_admin(LOCAL_EMAIL, None, "You")
-    if settings.admin_email and settings.admin_password:
-        await accounts.ensure_admin(settings.admin_email, settings.admin_password.get_secret_value(), "Admin")
-    return None
 
 
 async def _serve_model(resources: Resources, fatal: Fatal) -> None:

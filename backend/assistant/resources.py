@@ -15,13 +15,15 @@ from assistant.services.generators.types import Generator
 from assistant.services.interactions import InteractionService
 from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService
+from assistant.services.oidc import Oidc
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 
 
 @dataclass(slots=True)
 class Resources:
-    """``engine`` and ``models`` are None with the mock; ``local_admin`` is set in local mode only.
+    """``engine`` and ``models`` are None with the mock; ``local_admin`` is set in local mode only, ``oidc`` where an
+    identity provider is configured.
 
     ``started_at`` is in Unix seconds.
     """
@@ -41,6 +43,7 @@ class Resources:
     engine: Engine | None
     models: ModelService | None
     local_admin: Principal | None
+    oidc: Oidc | None
     started_at: int
     drained_by: float | None = None
 

@@ -18,6 +18,7 @@ from codellama_core.models import (
     Feedback,
     Message,
     MessageStatus,
+    TrainingExclusion,
     User,
 )
 from codellama_core.prompt import ChatMessage
@@ -29,11 +30,17 @@ def read_items(engine: Engine) -> tuple[list[Item], list[Rejection]]:
     isolated = engine.execution_options(isolation_level="REPEATABLE READ")
     with Session(isolated) as session:
         found = [*_rated(session), *_interactions(session), *_documents(session)]
-        disliked = _disliked(session)
-    items = [entry for entry in found if isinstance(entry, Item)]
+        disliked, excluded = _disliked(session), _excluded(session)
+    items: list[Item] = []
     rejections = [entry for entry in found if isinstance(entry, Rejection)]
-    rejections += [Rejection.of(item, "thumbs_down") for item in items if item.target.strip() in disliked]
-    return [item for item in items if item.target.strip() not in disliked], rejections
+    for item in (entry for entry in found if isinstance(entry, Item)):
+        if (item.source.value, item.source_id) in excluded:
+            rejections.append(Rejection.of(item, "excluded"))
+        elif item.target.strip() in disliked:
+            rejections.append(Rejection.of(item, "thumbs_down"))
+        else:
+            items.append(item)
+    return items, rejections
 
 
 def _rated(session: Session) -> Iterator[Item | Rejection]:
@@ -159,6 +166,12 @@ def _disliked(session: Session) -> set[str]:
     """Answers that somebody turned down; never a target, wherever they came from."""
     query = select(Message.content).join(Feedback, Feedback.message_id == Message.id).where(Feedback.rating == -1)
     return {text.strip() for text in session.scalars(query)} - {""}
+
+
+def _excluded(session: Session) -> set[tuple[str, uuid.UUID]]:
+    """Sources that an admin wants nothing to be learned from."""
+    rows = session.execute(select(TrainingExclusion.source_kind, TrainingExclusion.source_id))
+    return {(kind, identity) for kind, identity in rows}
 
 
 def source_id(name: str) -> uuid.UUID:

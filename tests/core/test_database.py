@@ -20,7 +20,9 @@ from codellama_core.database import (
     plain_url,
     sync_engine,
 )
+from codellama_core.ids import uuid7
 from codellama_core.models import Base, User
+from codellama_core.search import terms, tsquery
 
 
 @pytest.fixture
@@ -47,12 +49,32 @@ def test_migrating_an_empty_database_gives_the_schema_of_the_models(bare_engine:
 
 def test_migrating_a_populated_database_keeps_its_rows(bare_engine: Engine) -> None:
     migrate(bare_engine, "0001")
-    with Session(bare_engine) as session, session.begin():
-        session.add(User(email="ada@example.org", name="Ada"))
+    row = "INSERT INTO users (id, email, name, role) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada', 'member')"
+    with bare_engine.begin() as connection:
+        connection.execute(text(row))  # not through the models: those are of today
     migrate(bare_engine)
     check_revision(bare_engine)
     with Session(bare_engine) as session:
         assert session.scalars(select(User.email)).all() == ["ada@example.org"]
+
+
+def test_messages_from_before_there_was_a_search_are_found(bare_engine: Engine) -> None:
+    migrate(bare_engine, "0003")
+    owner, page, times = uuid7(), uuid7(), ("2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z")
+    with bare_engine.begin() as connection:
+        user = "INSERT INTO users (id, email, name, role) VALUES (:id, 'ada@example.org', 'Ada', 'member')"
+        connection.execute(text(user), {"id": owner})
+        chat = "INSERT INTO conversations (id, user_id, title) VALUES (:id, :owner, 'Parsing')"
+        connection.execute(text(chat), {"id": page, "owner": owner})
+        message = "INSERT INTO messages (id, conversation_id, author, content, status, created_at)"
+        message += " VALUES (:id, :page, 'user', 'some words', :status, :at)"
+        for status, at in zip(("done", "writing"), times, strict=True):
+            connection.execute(text(message), {"id": uuid7(), "page": page, "status": status, "at": at})
+    migrate(bare_engine)
+    found = text("SELECT count(*) FROM message_search WHERE user_id = :owner AND words @@ CAST(:query AS tsquery)")
+    with bare_engine.connect() as connection:
+        query = tsquery(owner, terms('parsing "some words"'))
+        assert connection.execute(found, {"owner": owner, "query": query}).scalar() == 1
 
 
 def test_two_migrations_at_once_take_turns(bare_engine: Engine) -> None:

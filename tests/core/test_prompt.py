@@ -99,3 +99,26 @@ def test_what_comes_first_stays_the_same_when_typing_goes_on() -> None:
 )
 def test_a_raw_prompt_is_taken_apart_or_left_alone(text: str, sides: tuple[str, str] | None) -> None:
     assert raw_infill(text) == sides
+
+
+def test_an_answer_that_goes_on_ends_where_it_was_left() -> None:
+    messages = [ChatMessage("user", "hi")]
+    ids = chat_tokens(messages, tokenize, SPECIAL, begun="def f():\n    return")
+    assert text_of(ids) == "<s> [INST] hi [/INST] def f():\n    return"
+    answered = [*messages, ChatMessage("assistant", "def f():\n    return")]
+    assert chat_tokens(answered, tokenize, SPECIAL)[: len(ids)] == ids
+
+
+def test_in_templates_that_announce_the_answer_it_goes_on_behind_the_announcement() -> None:
+    template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<end>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    messages = [ChatMessage("user", "same")]
+    assert text_of(chat_tokens(messages, tokenize, SPECIAL, template, "same")) == "<s> <user>same<end><assistant>same"
+    assert text_of(chat_tokens(messages, tokenize, SPECIAL, template)) == "<s> <user>same<end><assistant>"
+
+
+def test_a_template_that_changes_answers_cannot_go_on() -> None:
+    with pytest.raises(TemplateError, match="continued"):
+        chat_tokens([ChatMessage("user", "x")], tokenize, SPECIAL, "{{ messages[-1]['content'] | upper }}", "begun")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from codellama_core.models import Author, Conversation, Document, MessageStatus
+from codellama_core.models import Author, Conversation, Document, MessageStatus, TrainingExclusion
 from codellama_core.prompt import ChatMessage
 from finetuning.items import Chat, Code, Continuation, Infill, Item, Source
 from finetuning.sources import read_items
@@ -81,6 +81,16 @@ def test_half_an_answer_is_not_learned_but_its_correction_is(world: World, value
     items, reasons = found(world)
     assert [item.target for item in items] == ["whole"]
     assert reasons == {reason: 1}
+
+
+def test_what_an_admin_has_excluded_is_not_learned_and_everything_else_is(world: World) -> None:
+    excluded = world.feedback(world.answered("q", "a"), correction="better")
+    world.feedback(world.answered("other", "b"), correction="best")
+    with Session(world.engine) as session, session.begin():
+        session.add(TrainingExclusion(source_kind="correction", source_id=excluded))
+    items, reasons = found(world)
+    assert [item.target for item in items] == ["best"]
+    assert reasons == {"excluded": 1}
 
 
 def test_the_prompt_is_the_branch_above_the_answer(world: World) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import httpx
 
-from assistant.services.accounts import create_key
+from assistant.services import keys
 from assistant.services.database import Database
 from codellama_core.database import migrate, plain_url, sync_engine
 from codellama_core.models import User
@@ -183,7 +183,7 @@ async def _make_keys(database_url: str, users: int) -> tuple[str, ...]:
             people = [User(email=f"user-{time.monotonic_ns()}-{n}@example.com", name=f"User {n}") for n in range(users)]
             session.add_all(people)
             await session.flush()
-            return tuple([await create_key(session, person.id, "load") for person in people])
+            return tuple([(await keys.create(session, person.id, "load"))[1] for person in people])
     finally:
         await database.close()
 

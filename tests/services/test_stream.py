@@ -45,6 +45,11 @@ def test_stripping_drops_white_space_at_both_ends_only(pieces: list[bytes], text
     assert "".join(assemble(pieces, strip=True)[0]) == text
 
 
+def test_an_answer_that_goes_on_keeps_the_white_space_it_begins_with() -> None:
+    assembler = TextAssembler(strip=True, begun=True)
+    assert "".join([assembler.push(b"\n"), assembler.push(b"  go on \n"), assembler.finish()]) == "\n  go on"
+
+
 @pytest.mark.parametrize("stop", ["©", "\x80", "Ã"])
 def test_a_stop_string_that_is_one_byte_of_a_character_does_not_stop_it(stop: str) -> None:
     pieces = [bytes([byte]) for byte in "é€".encode()]

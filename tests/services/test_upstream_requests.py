@@ -7,6 +7,7 @@ import pytest
 from assistant.engine.types import FinishReason, Sampling
 from assistant.errors import InvalidRequestError, ModelNotFoundError
 from assistant.services.generators.types import (
+    ChatPrompt,
     EndEvent,
     GrammarFormat,
     InfillPrompt,
@@ -17,7 +18,7 @@ from assistant.services.generators.types import (
     ToolUse,
 )
 from assistant.services.generators.upstream import UpstreamGenerator
-from codellama_core.prompt import ContextFile
+from codellama_core.prompt import ChatMessage, ContextFile
 from tests.services.fake_upstream import MODELS, Behaviour, Exchange, FakeUpstream, refusing, well
 from tests.services.upstream import drained, owned_by, refused_with, request, run, sent_for
 
@@ -44,6 +45,16 @@ def test_a_chat_is_sent_in_openais_words_and_neutral_samplers_are_left_out() -> 
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_an_answer_that_goes_on_is_the_last_message_where_the_server_goes_on_with_it() -> None:
+    prompt = ChatPrompt((ChatMessage("user", "Hello?"),), "Hell")
+    messages = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hell"}]
+    assert sent_for(prompt=prompt, models=owned_by("llamacpp"))["messages"] == messages
+    body = sent_for(prompt=prompt, models=owned_by("vllm"))
+    told = {"messages": messages, "continue_final_message": True, "add_generation_prompt": False}
+    assert {name: body[name] for name in told} == told
+    assert "go on" in refused_with(well, InvalidRequestError, prompt=prompt).message
 
 
 @pytest.mark.parametrize(

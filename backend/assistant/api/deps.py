@@ -8,6 +8,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
+from assistant.api.sessions import COOKIE
 from assistant.api.standing import take_request
 from assistant.config import is_loopback
 from assistant.errors import ForbiddenError, UnauthenticatedError
@@ -15,7 +16,6 @@ from assistant.resources import Resources
 from assistant.services.accounts import Principal
 from codellama_core.models import Role
 
-COOKIE: Final = "codellama_session"
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 

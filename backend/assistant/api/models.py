@@ -5,11 +5,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.api.deps import AdminDep, PrincipalDep, ResourcesDep, SessionDep
-from assistant.api.schemas import ModelsPage, ModelVersionOut
+from assistant.api.training_schemas import ModelsPage, ModelVersionOut
 from assistant.errors import ConflictError
 from assistant.resources import Resources
+from assistant.services import audit
 from codellama_core import registry
-from codellama_core.models import Alias, AuditLog, ModelAlias, ModelVersion
+from codellama_core.models import Alias, ModelAlias, ModelVersion
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 
@@ -27,7 +28,7 @@ async def rollback_model(admin: AdminDep, session: SessionDep, resources: Resour
         version = await session.run_sync(registry.rollback)
     except registry.NoPreviousVersionError as error:
         raise ConflictError(f"{error}.".capitalize()) from None
-    session.add(AuditLog(user_id=admin.id, action="rollback", subject=version.name))
+    audit.record(session, admin.id, "model.rollback", version.name)
     return await _page(session, resources)
 
 

@@ -31,7 +31,12 @@ SECURITY_SCHEMES: Final = {
         "description": "A browser session, from `/api/auth/login`; writes also need an Origin of this site",
     },
 }  # fmt: skip
-PUBLIC: Final = frozenset({"/health", "/ready", "/metrics", "/api/auth/login", "/api/auth/logout"})
+PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+
+
+def is_public(path: str) -> bool:
+    """Whether strangers may call it: probes, and what people sign in with."""
+    return path in PROBES or path.startswith("/api/auth/")
 
 
 def describe(app: FastAPI) -> None:
@@ -59,7 +64,7 @@ def _schema(app: FastAPI) -> dict[str, Any]:
     components |= {"securitySchemes": SECURITY_SCHEMES, "headers": HEADERS, "responses": RESPONSES}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            _complete(path, operation, counted=method != "get" and path not in PUBLIC)
+            _complete(path, method, operation, counted=method != "get" and not is_public(path))
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     return _with_titles_as_names(schema)
@@ -71,7 +76,7 @@ def _shapes(models: set[type[BaseModel]], mode: JsonSchemaMode) -> dict[str, Any
     return shapes
 
 
-def _complete(path: str, operation: dict[str, Any], *, counted: bool) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any], *, counted: bool) -> None:
     """``counted``: the limits of an API key count it."""
     responses = operation["responses"]
     responses.pop("422", None)
@@ -80,10 +85,11 @@ def _complete(path: str, operation: dict[str, Any], *, counted: bool) -> None:
     names = ["X-Request-Id", *(answer.headers if answer is not None else ()), *(STANDING_HEADERS if counted else ())]
     for response in responses.values():
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-    public = path in PUBLIC
+    public = is_public(path)
     operation["security"] = [] if public else [{"bearer": []}, {"cookie": []}]
     responses |= errors_of(path, operation, public=public)
-    if (examples := EXAMPLES.get(path)) and "requestBody" in operation:
+    examples = EXAMPLES.get(f"{method.upper()} {path}") or EXAMPLES.get(path)
+    if examples and "requestBody" in operation:
         operation["requestBody"]["content"]["application/json"]["examples"] = {
             name: {"summary": name, "value": value} for name, value in examples.items()
         }

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from assistant.api import history_schemas, schemas
 from assistant.api import openai_responses as shapes
-from assistant.api import schemas
 from assistant.api.infill_schemas import InfillAnswer
+from assistant.api.own_data import OwnData
 from assistant.api.waiting import WAIT_HEADER
 
 
@@ -43,6 +44,9 @@ ANSWERS: Final = {
     "/health": Answer(schemas.Health, statuses={200: "Alive", 503: "The engine has not moved for a minute"}),
     "/ready": Answer(schemas.Readiness, statuses={200: "Ready", 503: "No model yet, or shutting down"}),
     "/metrics": Answer(plain="text/plain", statuses={200: "Prometheus text format"}),
+    "/api/me/export": Answer(OwnData),
+    "/api/conversations/export": Answer(history_schemas.Export),
+    "/api/conversations/{conversation_id}/export": Answer(history_schemas.Export, plain="text/markdown"),
     "/api/generations/{message_id}/events": Answer(
         events={
             "snapshot": schemas.SnapshotPayload,
@@ -105,10 +109,45 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "/chat": {"A question": {"prompt": "Write hello world", "max_tokens": 32}},
     "/generate": {"Continue a text": {"text": "import os\n", "max_tokens": 16, "temperature": 0.2}},
     "/api/conversations": {"With a title": {"title": "Parsing dates"}},
-    "/api/conversations/{conversation_id}": {"Rename": {"title": "Parsing dates with time zones"}},
+    "/api/conversations/import": {"One question": {"format": "codellama-conversations", "version": 1, "conversations": [
+        {
+            "id": "0198c0de-0000-7000-8000-000000000001", "title": "Parsing dates", "folder": "Python",
+            "created_at": "2026-01-31T12:00:00Z", "updated_at": "2026-01-31T12:00:00Z",
+            "messages": [
+                {
+                    "id": "0198c0de-0000-7000-8000-000000000002", "parent_id": None, "author": "user",
+                    "content": "How do I parse ISO 8601?", "status": "done", "created_at": "2026-01-31T12:00:00Z",
+                },
+            ],
+        },
+    ]}},
+    "/api/conversations/{conversation_id}": {
+        "Rename": {"title": "Parsing dates with time zones"},
+        "Pin and file": {"pinned": True, "folder": "Python"},
+    },
+    "/api/messages/{message_id}/regenerate": {"Another answer": {}},
     "/api/conversations/{conversation_id}/messages": {"A question": {"content": "How do I parse ISO 8601?"}},
     "/api/messages/{message_id}/feedback": {
         "A correction": {"rating": -1, "tags": ["wrong"], "correction": "datetime.fromisoformat(text)"},
     },
     "/api/auth/login": {"Sign in": {"email": "ada@example.org", "password": "correct horse battery staple"}},
+    "/api/auth/link": {"Whose is it?": {"token": "the part of the link after #"}},
+    "/api/auth/link/password": {"Choose": {"token": "the part of the link after #", "password": "a long password"}},
+    "/api/auth/link/setup": {
+        "The first admin": {
+            "token": "the part of the link after #", "password": "a long password", "email": "ada@example.org",
+            "name": "Ada",
+        },
+    },
+    "PATCH /api/me": {"No training": {"training_consent": False}, "Another name": {"name": "Ada"}},
+    "DELETE /api/me": {"For good": {"email": "ada@example.org", "password": "correct horse battery staple"}},
+    "/api/me/password": {"Another": {"current": "correct horse battery staple", "new": "staple battery horse"}},
+    "/api/me/keys": {"For an editor": {"name": "my laptop"}, "With limits": {"name": "CI", "requests_per_minute": 60}},
+    "/api/prompts": {"A review": {"title": "Review", "content": "Review this code, the worst problem first:\n"}},
+    "/api/prompts/{prompt_id}": {"Another title": {"title": "Review, briefly"}},
+    "/api/admin/users": {"A member": {"email": "grace@example.org", "name": "Grace"}},
+    "/api/admin/users/{user_id}": {"Make an admin": {"role": "admin"}, "Let out": {"active": False}},
+    "/api/admin/documents": {
+        "One file": {"repo": "tools", "license": "MIT", "files": [{"path": "src/add.py", "content": "a = 1 + 1\n"}]},
+    },
 }  # fmt: skip

@@ -44,8 +44,22 @@ HEADERS: Final[dict[str, Any]] = {
     name: {"description": f"{text}. Only where the key has such a limit", "schema": {"type": "string"}}
     for name, text in STANDING_HEADERS.items()
 }  # fmt: skip
-CONFLICTS: Final = frozenset({"/api/conversations/{conversation_id}/messages", "/api/models/rollback"})
-SIGN_IN: Final = "/api/auth/login"
+CONFLICTS: Final = frozenset(
+    {
+        "/api/admin/users",
+        "/api/admin/users/{user_id}",
+        "/api/admin/users/{user_id}/link",
+        "/api/auth/link/setup",
+        "/api/conversations/{conversation_id}",
+        "/api/conversations/{conversation_id}/messages",
+        "/api/me",
+        "/api/me/keys",
+        "/api/messages/{message_id}/continue",
+        "/api/messages/{message_id}/regenerate",
+        "/api/models/rollback",
+        "/api/prompts",
+    }
+)
 
 
 def _response(status: int, media_type: str, shape: str) -> dict[str, Any]:
@@ -83,12 +97,15 @@ def errors_of(path: str, operation: dict[str, Any], *, public: bool) -> dict[str
         statuses |= {400, 408, 413, 415}
     if "requestBody" in operation or operation.get("parameters"):
         statuses.add(400 if openai else 422)
-    if "{" in path or (openai and "requestBody" in operation) or path == SIGN_IN:
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if "{" in path or "after" in names or (openai and "requestBody" in operation):
         statuses.add(404)
+    if names & {"before", "q"}:
+        statuses.add(400)
     if not public:
         statuses |= {401, 403}
-    if path.startswith("/api/auth"):
-        statuses |= {401, 403} if path == SIGN_IN else {403}
+    if path.startswith("/api/auth/"):
+        statuses |= {401, 403, 404}
     if path in CONFLICTS:
         statuses.add(409)
     return {

@@ -2,22 +2,16 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from assistant.services.conversations import MessageView
 from codellama_core.models import (
-    Alias,
     Author,
-    Conversation,
     Feedback,
     MessageStatus,
-    ModelVersion,
     Role,
-    RunState,
-    TrainingRun,
-    VersionState,
 )
 
 MAX_TEXT = 200_000
@@ -88,14 +82,11 @@ class Me(Out):
     email: str
     name: str
     role: Role
+    training_consent: bool = Field(description="Whether what this person writes may be trained on")
+    has_password: bool
     auth_mode: Literal["local", "accounts"]
     model: ModelInfo | None
     context_tokens: int | None
-
-
-class SignIn(Strict):
-    email: PlainText = Field(min_length=3, max_length=320)
-    password: PlainText = Field(min_length=1, max_length=1024)
 
 
 class FeedbackOut(Out):
@@ -154,26 +145,11 @@ class ConversationOut(Out):
 
     id: uuid.UUID
     title: str
+    folder: str | None
+    pinned: bool
+    archived: bool
     created_at: datetime
     updated_at: datetime
-
-
-class ConversationWithMessages(ConversationOut):
-    model_config = ConfigDict(from_attributes=True, title="ConversationWithMessages")
-
-    messages: list[MessageOut]
-
-    @classmethod
-    def build(cls, conversation: Conversation, views: list[MessageView]) -> "ConversationWithMessages":
-        summary = ConversationOut.model_validate(conversation).model_dump()
-        return cls(**summary, messages=[MessageOut.of(view) for view in views])
-
-
-class ConversationPage(Out):
-    """``next_before`` is None on the last page."""
-
-    items: list[ConversationOut]
-    next_before: datetime | None
 
 
 Title = Annotated[PlainText, Field(min_length=1, max_length=200)]
@@ -183,10 +159,6 @@ class CreateConversation(Strict):
     """Without a title, the first line of the first message becomes it."""
 
     title: Title | None = None
-
-
-class UpdateConversation(Strict):
-    title: Title
 
 
 class SendMessage(Strict):
@@ -246,57 +218,3 @@ class EndPayload(BaseModel):
 
 
 STREAM_PAYLOADS = (SnapshotPayload, QueuedPayload, ReadingPayload, TextPayload, EndPayload)
-
-
-class ModelVersionOut(Out):
-    model_config = ConfigDict(from_attributes=True, title="ModelVersion")
-
-    id: uuid.UUID
-    name: str
-    state: VersionState
-    aliases: list[Alias]
-    size_bytes: int
-    metrics: dict[str, Any]
-    parent_id: uuid.UUID | None
-    run_id: uuid.UUID | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, version: ModelVersion, aliases: list[Alias]) -> "ModelVersionOut":
-        values = {name: getattr(version, name) for name in cls.model_fields if name != "aliases"}
-        return cls.model_validate({**values, "aliases": aliases})
-
-
-class ModelsPage(Out):
-    """``problem`` says why the champion is not the version being served, if it is not."""
-
-    champion: uuid.UUID | None
-    previous: uuid.UUID | None
-    serving: uuid.UUID | None
-    problem: str | None
-    items: list[ModelVersionOut]
-
-
-class TrainingRunOut(Out):
-    model_config = ConfigDict(from_attributes=True, title="TrainingRun")
-
-    id: uuid.UUID
-    state: RunState
-    stage: str
-    base_model: str
-    progress: dict[str, Any]
-    stages: dict[str, Any]
-    verdict: dict[str, Any] | None
-    dataset_fingerprint: str | None
-    error: str | None
-    started_at: datetime
-    heartbeat_at: datetime
-    finished_at: datetime | None
-
-    @classmethod
-    def of(cls, run: TrainingRun) -> "TrainingRunOut":
-        return cls.model_validate(run)
-
-
-class TrainingRunsPage(Out):
-    items: list[TrainingRunOut]

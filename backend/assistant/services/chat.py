@@ -1,7 +1,7 @@
 """A chat message: stored, rendered, submitted and recorded."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.engine.types import Priority, Sampling
-from assistant.errors import ConflictError, NotFoundError
-from assistant.services import conversations
+from assistant.engine.types import FinishReason, Priority, Sampling
+from assistant.errors import ConflictError, InvalidRequestError, NotFoundError
+from assistant.services import conversations, search
 from assistant.services.accounts import Principal
 from assistant.services.database import Database
 from assistant.services.generations import Generations
@@ -20,7 +20,7 @@ from assistant.services.live import LiveGeneration
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
-from codellama_core.models import Author, Conversation, Message, MessageStatus
+from codellama_core.models import ACTIVE_STATUSES, Author, Conversation, Message, MessageStatus
 from codellama_core.prompt import ChatMessage
 
 TITLE_LENGTH: Final = 80
@@ -44,6 +44,15 @@ class Exchange:
     answer: Message
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """``history`` is what the model reads, None when there is nothing to be started; ``begun`` is where it goes on."""
+
+    exchange: Exchange
+    history: Sequence[Message] | None = None
+    begun: str = ""
+
+
 class ChatService:
     def __init__(
         self, database: Database, generator: Generator, generations: Generations, spool: Spool, metrics: Metrics,
@@ -62,16 +71,71 @@ class ChatService:
         Raises NotFoundError, ConflictError (the newest answer is still being written), BusyError,
         ContextLengthError, UnavailableError.
         """
+
+        async def prepare(session: AsyncSession) -> _Prepared:
+            conversation = await conversations.owned(session, who.id, conversation_id, lock=True)
+            if (known := await _already_sent(session, conversation_id, new.idempotency_key)) is not None:
+                return _Prepared(known)
+            parent = await _parent(session, conversation_id, new.parent_id)
+            exchange = await self._store(session, conversation, parent, new)
+            return _Prepared(exchange, [*await conversations.branch(session, parent), exchange.question])
+
+        return await self._start(who, prepare)
+
+    async def regenerate(self, who: Principal, message_id: uuid.UUID, idempotency_key: str | None) -> Exchange:
+        """Start another answer to the same question, beside the one there is. The same key again changes nothing.
+
+        Raises NotFoundError, InvalidRequestError (no answer to a question), ConflictError (one is still being
+        written), BusyError, ContextLengthError, UnavailableError.
+        """
+
+        async def prepare(session: AsyncSession) -> _Prepared:
+            conversation, exchange = await _answered(session, who, message_id)
+            if (known := await _already_sent(session, conversation.id, idempotency_key)) is not None:
+                return _Prepared(known)
+            await _check_all_written(session, exchange.question)
+            answer = self._answer(exchange.question, idempotency_key)
+            session.add(answer)
+            conversations.touch(conversation)
+            await session.flush()
+            return _Prepared(
+                Exchange(exchange.question, answer), await conversations.branch(session, exchange.question)
+            )
+
+        return await self._start(who, prepare)
+
+    async def go_on(self, who: Principal, message_id: uuid.UUID) -> Exchange:
+        """Let an answer that broke off go on: the same message grows, so its feedback and its place stay.
+
+        The model is given the text so far as the beginning of its answer. Raises NotFoundError, InvalidRequestError
+        (no answer to a question), ConflictError (it is complete, empty, has been replied to, or is still being
+        written), BusyError, ContextLengthError, UnavailableError.
+        """
+
+        async def prepare(session: AsyncSession) -> _Prepared:
+            conversation, exchange = await _answered(session, who, message_id)
+            answer = exchange.answer
+            await _check_may_go_on(session, answer)
+            answer.status, answer.instance_id, answer.heartbeat_at = (
+                MessageStatus.QUEUED, self._instance_id, datetime.now(UTC),
+            )  # fmt: skip
+            answer.stop_requested, answer.finish_reason, answer.error, answer.finished_at = False, None, None, None
+            conversations.touch(conversation)
+            history = await conversations.branch(session, exchange.question)
+            return _Prepared(exchange, history, begun=answer.content)
+
+        return await self._start(who, prepare)
+
+    async def _start(self, who: Principal, prepare: Callable[[AsyncSession], Awaitable[_Prepared]]) -> Exchange:
+        """What ``prepare`` has stored is kept only if the model takes it."""
         stream: TextStream | None = None
         try:
             async with self._database.session() as session:
-                conversation = await conversations.owned(session, who.id, conversation_id, lock=True)
-                if (known := await _already_sent(session, conversation_id, new.idempotency_key)) is not None:
-                    return known
-                parent = await _parent(session, conversation_id, new.parent_id)
-                exchange = await self._store(session, conversation, parent, new)
-                history = [*await conversations.branch(session, parent), exchange.question]
-                stream = await self._generator.start(_request(who, exchange.answer.id, history))
+                prepared = await prepare(session)
+                exchange = prepared.exchange
+                if prepared.history is None:
+                    return exchange
+                stream = await self._generator.start(_request(who, exchange.answer.id, prepared))
                 exchange.answer.model_version_id = stream.model.version_id
         except BaseException:
             if stream is not None:
@@ -90,16 +154,22 @@ class ChatService:
         )  # fmt: skip
         session.add(question)
         await session.flush()
-        answer = Message(
-            id=uuid7(), conversation_id=conversation.id, parent_id=question.id, author=Author.ASSISTANT,
-            status=MessageStatus.QUEUED, instance_id=self._instance_id, heartbeat_at=now, created_at=datetime.now(UTC),
-        )  # fmt: skip
+        answer = self._answer(question)
         session.add(answer)
         if parent is None and conversation.title == "":
             conversation.title = title_of(new.content)
         conversations.touch(conversation)
         await session.flush()
+        await search.index(session, Message.id == question.id)
         return Exchange(question, answer)
+
+    def _answer(self, question: Message, idempotency_key: str | None = None) -> Message:
+        now = datetime.now(UTC)
+        return Message(
+            id=uuid7(), conversation_id=question.conversation_id, parent_id=question.id, author=Author.ASSISTANT,
+            status=MessageStatus.QUEUED, idempotency_key=idempotency_key, instance_id=self._instance_id,
+            heartbeat_at=now, created_at=now,
+        )  # fmt: skip
 
 
 def title_of(content: str) -> str:
@@ -109,14 +179,44 @@ def title_of(content: str) -> str:
 
 
 async def _already_sent(session: AsyncSession, conversation_id: uuid.UUID, key: str | None) -> Exchange | None:
+    """What a key has led to before: a question and its first answer, or another answer to a question."""
     if key is None:
         return None
     sent = select(Message).where(Message.conversation_id == conversation_id, Message.idempotency_key == key)
-    question = await session.scalar(sent)
-    if question is None:
+    message = await session.scalar(sent)
+    if message is None:
         return None
-    answer = await session.scalar(select(Message).where(Message.parent_id == question.id).order_by(Message.id))
-    return None if answer is None else Exchange(question, answer)
+    if message.author is Author.ASSISTANT:
+        return Exchange(await session.get_one(Message, message.parent_id), message)
+    answer = await session.scalar(select(Message).where(Message.parent_id == message.id).order_by(Message.id))
+    return None if answer is None else Exchange(message, answer)
+
+
+async def _answered(session: AsyncSession, who: Principal, message_id: uuid.UUID) -> tuple[Conversation, Exchange]:
+    """An answer with its question, and its conversation, which is locked."""
+    answer = (await conversations.message_of(session, who.id, message_id)).message
+    conversation = await conversations.owned(session, who.id, answer.conversation_id, lock=True)
+    await session.refresh(answer)
+    if answer.author is not Author.ASSISTANT or answer.parent_id is None:
+        raise InvalidRequestError("Only answers to a question can be written again or go on.")
+    return conversation, Exchange(await session.get_one(Message, answer.parent_id), answer)
+
+
+async def _check_all_written(session: AsyncSession, question: Message) -> None:
+    active = select(Message.id).where(Message.parent_id == question.id, Message.status.in_(ACTIVE_STATUSES))
+    if await session.scalar(active.limit(1)) is not None:
+        raise ConflictError("An answer to this question is still being written; stop it or wait.")
+
+
+async def _check_may_go_on(session: AsyncSession, answer: Message) -> None:
+    if conversations.is_active(answer):
+        raise ConflictError("This answer is still being written.")
+    if answer.status is MessageStatus.DONE and answer.finish_reason != FinishReason.LENGTH:
+        raise ConflictError("This answer is complete; ask for another one, or for more.")
+    if not answer.content:
+        raise ConflictError("Nothing of this answer was written; ask for another one.")
+    if await session.scalar(select(Message.id).where(Message.parent_id == answer.id).limit(1)) is not None:
+        raise ConflictError("This answer has been replied to; ask for another one.")
 
 
 async def _parent(session: AsyncSession, conversation_id: uuid.UUID, parent_id: uuid.UUID | None) -> Message | None:
@@ -132,15 +232,15 @@ async def _parent(session: AsyncSession, conversation_id: uuid.UUID, parent_id: 
     return parent
 
 
-def _request(who: Principal, message_id: uuid.UUID, history: Sequence[Message]) -> TextRequest:
+def _request(who: Principal, message_id: uuid.UUID, prepared: _Prepared) -> TextRequest:
     turns = [
         ChatMessage(str(message.author), text)
-        for message in history
+        for message in prepared.history or ()
         if (text := conversations.finished_text(message)) is not None
     ]
     return TextRequest(
-        id=str(message_id),
-        prompt=ChatPrompt(tuple(turns)),
+        id=f"{message_id}/{len(prepared.begun)}" if prepared.begun else str(message_id),
+        prompt=ChatPrompt(tuple(turns), prepared.begun),
         max_tokens=None,
         sampling=CHAT_SAMPLING,
         priority=Priority.CHAT,

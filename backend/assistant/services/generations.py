@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 
 from assistant.errors import DatabaseUnavailableError
+from assistant.services import search
 from assistant.services.database import Database
 from assistant.services.generators.types import QueuedEvent, ReadingEvent
 from assistant.services.live import LiveGeneration
@@ -189,6 +190,7 @@ class Generations:
         )
         async with self._database.session() as session:
             ids = list(await session.scalars(statement.execution_options(synchronize_session=False)))
+            await search.index(session, Message.id.in_(ids))
             await session.execute(delete(GenerationEvent).where(GenerationEvent.message_id.in_(ids)))
         if ids:
             logger.warning("generations were interrupted", extra={"count": len(ids)})

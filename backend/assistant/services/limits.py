@@ -15,6 +15,9 @@ from typing import Final, Literal
 from assistant.errors import BusyError
 
 MINUTE_S: Final = 60.0
+ATTEMPTS: Final = 10
+MOST_ACCOUNTS: Final = 10_000
+"""Accounts whose failed attempts are remembered."""
 Unit = Literal["requests", "tokens"]
 
 
@@ -97,6 +100,52 @@ class RateLimits:
             bucket = self._buckets[place] = Bucket(limit, now)
         bucket.fill(now)
         return bucket
+
+
+class SignInLimitError(BusyError):
+    """Somebody has guessed wrong too often."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+        text = f"There were too many failed attempts; try again in {self.retry_after_s} s."
+        self.args, self.message = (text,), text
+
+
+class SignInLimits:
+    """Failed attempts by account: ATTEMPTS at once, then one every MINUTE_S / ATTEMPTS seconds.
+
+    Counted in this process; an attempt that succeeds costs nothing.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+
+    def check(self, account: str) -> None:
+        """Raises SignInLimitError."""
+        bucket = self._buckets.get(account)
+        if bucket is None:
+            return
+        bucket.fill(self._clock())
+        if bucket.level >= bucket.limit:
+            del self._buckets[account]
+        elif bucket.level < 1:
+            raise SignInLimitError(bucket.seconds_until(1))
+
+    def fail(self, account: str) -> None:
+        """Count a failed attempt."""
+        if len(self._buckets) >= MOST_ACCOUNTS:
+            self._forget_full()
+        self._buckets.setdefault(account, Bucket(ATTEMPTS, self._clock())).level -= 1
+
+    def _forget_full(self) -> None:
+        """Those that have filled up again; of the others the oldest half, so that inventing names costs us nothing."""
+        for bucket in self._buckets.values():
+            bucket.fill(self._clock())
+        left = [(name, bucket) for name, bucket in self._buckets.items() if bucket.level < bucket.limit]
+        self._buckets = dict(left[-MOST_ACCOUNTS // 2 :])
 
 
 def _standing(buckets: dict[Unit, Bucket]) -> dict[str, str]:

@@ -48,7 +48,8 @@ class LiveGeneration:
     """Drains a text stream, keeps what it says, and writes it down every 200 ms.
 
     ``message`` is the record, detached from any session; at the end it is brought up to date here too, so that readers
-    see how it ended even while the database is away.
+    see how it ended even while the database is away. What it has of an answer already goes on: positions count from its
+    beginning, and so do the tokens and seconds that are stored.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class LiveGeneration:
         self._spool = spool
         self._metrics = metrics
         self._changed = asyncio.Event()
-        self._text = ""
+        self._text = message.content
         self._tokens = 0
+        self._tokens_before = message.completion_tokens or 0
+        self._seconds_before = message.duration_s or 0.0
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
         self._started_at = time.monotonic()
@@ -75,7 +78,7 @@ class LiveGeneration:
         self._reading: ReadingEvent | None = None
         self._status = MessageStatus.QUEUED
         self._stopped = False
-        self._written = 0
+        self._written = len(self._text)
         self._materialized_at = time.monotonic()
 
     @property
@@ -149,15 +152,16 @@ class LiveGeneration:
         text, tokens, status = self._text, self._tokens, self._status
         whole = time.monotonic() - self._materialized_at > MATERIALIZE_S
         async with self._database.session() as session:
-            if len(text) > self._written:
-                await self._append(session, text[self._written :], len(text), tokens)
             values: dict[str, Any] = {"heartbeat_at": datetime.now(UTC), "status": status}
             statement = update(Message).where(Message.id == self.message_id).returning(Message.stop_requested)
             asked_to_stop = await session.scalar(statement.values(values | ({"content": text} if whole else {})))
+            is_deleted = asked_to_stop is None
+            if len(text) > self._written and not is_deleted:
+                await self._append(session, text[self._written :], len(text), tokens)
         self._written = len(text)
         if whole:
             self._materialized_at = time.monotonic()
-        if asked_to_stop and not self._stopped:
+        if (asked_to_stop or is_deleted) and not self._stopped:
             self.stop()
 
     async def _append(self, session: AsyncSession, text: str, seq: int, tokens: int) -> None:
@@ -174,12 +178,13 @@ class LiveGeneration:
             "finish_reason": end.reason if end else FinishReason.ERROR,
             "error": _reason(end) if self._status is MessageStatus.ERROR else None,
             "completion_tokens": self._tokens,
-            "duration_s": time.monotonic() - self._started_at,
+            "duration_s": self._seconds_before + time.monotonic() - self._started_at,
             "finished_at": datetime.now(UTC),
         }
         if end is not None:
             values |= _figures(end.timings)
             observe(self._metrics, "conversation", end.timings)
+        values["completion_tokens"] += self._tokens_before
         for name, value in values.items():
             setattr(self.message, name, value)
         try:

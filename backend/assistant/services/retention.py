@@ -1,4 +1,4 @@
-"""Records of API calls go after a while; autocompletes that nobody took, after a day."""
+"""Records of API calls go after a while; autocompletes that nobody took, after a day; sessions and links when over."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from assistant.errors import DatabaseUnavailableError
 from assistant.services.autocomplete import ENDPOINT, READING
 from assistant.services.database import Database
-from codellama_core.models import ApiInteraction
+from codellama_core.models import AccountLink, ApiInteraction, OidcAttempt, Session
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Retention:
             try:
                 if gone := await self.purge():
                     logger.info("old API calls have been deleted", extra={"rows": gone})
+                await self._forget_expired()
             except DatabaseUnavailableError:
                 logger.debug("the database is away; deleting later")
             await asyncio.sleep(EVERY_S)
@@ -45,6 +46,11 @@ class Retention:
             batch = await self._delete_some()
             gone += batch
         return gone
+
+    async def _forget_expired(self) -> None:
+        async with self._database.session() as session:
+            for table in (Session, AccountLink, OidcAttempt):
+                await session.execute(delete(table).where(table.expires_at < func.now()))
 
     async def _delete_some(self) -> int:
         row = ApiInteraction

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import DatabaseUnavailableError
+from assistant.services import search
 from assistant.services.database import Database
 from codellama_core.models import ApiInteraction, Base, GenerationEvent, Message
 
@@ -106,8 +107,9 @@ class Spool:
 
 
 async def _finish_message(session: AsyncSession, row: dict[str, Any]) -> None:
-    """The whole text replaces the events, in one transaction."""
+    """The whole text replaces the events and can be found, in one transaction."""
     await session.execute(update(Message).where(Message.id == row["id"]).values(row))
+    await search.index(session, Message.id == row["id"])
     await session.execute(delete(GenerationEvent).where(GenerationEvent.message_id == row["id"]))
 
 

@@ -8,17 +8,17 @@ class TextAssembler:
     """Feeds on the bytes of one token at a time.
 
     Text that could be the beginning of a stop string is held back until it is clear that it is not. Bytes that are not
-    UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip`` drops the white space that
-    chat templates make an answer begin and end with. ``received`` characters have come in, of which the first
-    ``settled`` have been returned, or dropped for good.
+    UTF-8 become U+FFFD, and so does NUL, which PostgreSQL cannot store. ``strip`` drops the white space that chat
+    templates make an answer begin and end with; of one that goes on, ``begun``, only what it ends with.
+    ``received`` characters have come in, of which the first ``settled`` have been returned, or dropped for good.
     """
 
-    def __init__(self, stop: Sequence[str] = (), *, strip: bool = False) -> None:
+    def __init__(self, stop: Sequence[str] = (), *, strip: bool = False, begun: bool = False) -> None:
         self._stop = tuple(text for text in stop if text)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
         self._strip = strip
-        self._started = not strip
+        self._started = begun or not strip
         self._blank = ""
         self._released = 0
         self.received = 0

@@ -46,8 +46,8 @@ def as_read(prompt: Prompt, wanted: Format | None) -> Prompt:
     first, *others = prompt.messages
     told = _told(wanted)
     if first.role == "system":
-        return ChatPrompt((replace(first, content=f"{first.content}\n\n{told}"), *others))
-    return ChatPrompt((ChatMessage("system", told), *prompt.messages))
+        return replace(prompt, messages=(replace(first, content=f"{first.content}\n\n{told}"), *others))
+    return replace(prompt, messages=(ChatMessage("system", told), *prompt.messages))
 
 
 def _told(use: ToolUse) -> str:

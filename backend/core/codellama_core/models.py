@@ -24,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from codellama_core.ids import uuid7
@@ -51,6 +51,13 @@ class Base(DeclarativeBase):
 class Role(enum.StrEnum):
     MEMBER = "member"
     ADMIN = "admin"
+
+
+class LinkPurpose(enum.StrEnum):
+    """What a one-time link lets its holder do: make the first admin, or choose a password for an account."""
+
+    SETUP = "setup"
+    PASSWORD = "password"
 
 
 class Author(enum.StrEnum):
@@ -121,7 +128,10 @@ def _user(*, nullable: bool = False) -> Mapped[Any]:
 
 
 class User(Base):
-    """A person. ``training_consent`` false is an opt-out: nothing of theirs is ever trained on."""
+    """A person. ``training_consent`` false is an opt-out: nothing of theirs is ever trained on.
+
+    ``oidc_subject`` is who they are at the identity provider: issuer and subject, separated by a space.
+    """
 
     __tablename__ = "users"
 
@@ -130,9 +140,33 @@ class User(Base):
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(_enum(Role), default=Role.MEMBER)
     password_hash: Mapped[str | None]
+    oidc_subject: Mapped[str | None] = mapped_column(unique=True)
     training_consent: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     active: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime] = _created()
+    last_sign_in_at: Mapped[datetime | None]
+
+
+class AccountLink(Base):
+    """A one-time link; it holds the secret, the row its SHA-256. Without a user it is for the first admin."""
+
+    __tablename__ = "account_links"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[LinkPurpose] = mapped_column(_enum(LinkPurpose))
+    user_id: Mapped[uuid.UUID | None] = _user(nullable=True)
+    created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime]
+
+
+class OidcAttempt(Base):
+    """A sign-in under way at the identity provider; the cookie holds the secret, the row its SHA-256."""
+
+    __tablename__ = "oidc_attempts"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime]
 
 
 class Session(Base):
@@ -168,27 +202,48 @@ class ApiKey(Base):
 
 
 class Conversation(Base):
+    """A person's chat. A folder is only a name; there is one as long as a conversation is in it."""
+
     __tablename__ = "conversations"
-    __table_args__ = (Index("ix_conversations_user_id_updated_at", "user_id", "updated_at"),)
+    __table_args__ = (
+        Index("ix_conversations_user_id_updated_at_id", "user_id", "updated_at", "id"),
+        Index("ix_conversations_user_id_created_at", "user_id", "created_at"),
+        CheckConstraint("length(folder) BETWEEN 1 AND 60", name="folder"),
+    )
 
     id: Mapped[uuid.UUID] = _id()
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str]
+    folder: Mapped[str | None]
+    pinned_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
 
+    @property
+    def pinned(self) -> bool:
+        return self.pinned_at is not None
+
+    @property
+    def archived(self) -> bool:
+        return self.archived_at is not None
+
 
 class Message(Base):
-    """One message of a conversation's tree. An assistant message is also the record of its generation."""
+    """One message of a conversation's tree. An assistant message is also the record of its generation.
+
+    ``imported_model`` is the model's name as the file that the message was imported from gives it.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("conversation_id", "idempotency_key"),
+        Index("ix_messages_conversation_id_created_at_id", "conversation_id", "created_at", "id"),
         Index("ix_messages_active", "status", postgresql_where=text("status IN ('queued','reading','writing')")),
     )
 
     id: Mapped[uuid.UUID] = _id()
-    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
     author: Mapped[Author] = mapped_column(_enum(Author))
     content: Mapped[str] = mapped_column(default="")
@@ -200,6 +255,7 @@ class Message(Base):
     finish_reason: Mapped[str | None]
     error: Mapped[str | None]
     model_version_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
+    imported_model: Mapped[str | None]
     prompt_tokens: Mapped[int | None]
     cached_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
@@ -208,6 +264,37 @@ class Message(Base):
     duration_s: Mapped[float | None]
     created_at: Mapped[datetime] = _created()
     finished_at: Mapped[datetime | None]
+
+
+class MessageSearch(Base):
+    """The words by which a finished message is found, see ``codellama_core.search``; goes with its message.
+
+    ``user_id`` needs no foreign key, for a person's messages go with the person. The index has no list of pending
+    entries, because every search would read it.
+    """
+
+    __tablename__ = "message_search"
+    __table_args__ = (
+        Index("ix_message_search_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    )
+
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[uuid.UUID]
+    created_at: Mapped[datetime]
+    words: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class SavedPrompt(Base):
+    """A prompt that a person wants to use again."""
+
+    __tablename__ = "saved_prompts"
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID] = _user()
+    title: Mapped[str]
+    content: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+    updated_at: Mapped[datetime] = _created()
 
 
 class GenerationEvent(Base):
@@ -317,6 +404,16 @@ class TrainingRow(Base):
     reason: Mapped[str | None]
 
 
+class TrainingExclusion(Base):
+    """A source that an admin wants no run to learn from; ``source_kind`` and ``source_id`` as in ``training_rows``."""
+
+    __tablename__ = "training_exclusions"
+
+    source_kind: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = _created()
+
+
 class ModelVersion(Base):
     """An immutable model file. ``path`` is relative to MODELS_DIR, or absolute for a file kept elsewhere."""
 
@@ -357,9 +454,10 @@ class Replica(Base):
 
 
 class AuditLog(Base):
-    """Who did what to whom: sign-ins, promotions, roll-backs, deletions."""
+    """Who did what to whom: accounts made and changed, promotions, roll-backs, deletions."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_created_at", "created_at"),)
 
     id: Mapped[uuid.UUID] = _id()
     user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

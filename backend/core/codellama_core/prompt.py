@@ -77,13 +77,18 @@ def template_sha256(template: str) -> str:
 
 
 def chat_tokens(
-    messages: Sequence[ChatMessage], tokenize: Tokenize, special: SpecialTokens, template: str = CODELLAMA_TEMPLATE
+    messages: Sequence[ChatMessage],
+    tokenize: Tokenize,
+    special: SpecialTokens,
+    template: str = CODELLAMA_TEMPLATE,
+    begun: str = "",
 ) -> list[int]:
     """Token ids of a conversation, beginning with BOS; ends where the assistant's answer begins or has ended.
 
-    Raises TemplateError when the template refuses the messages.
+    With ``begun``, the beginning of an answer, they end where that goes on. Raises TemplateError when the template
+    refuses the messages.
     """
-    rendered = _render(template, messages)
+    rendered = _render_begun(template, messages, begun) if begun.strip() else _render(template, messages)
     ids: list[int] = [] if rendered.startswith(_BOS) else [special.bos]
     text = ""
     for character in rendered:
@@ -96,17 +101,28 @@ def chat_tokens(
     return ids + (list(tokenize(text)) if text else [])
 
 
-def _render(template: str, messages: Sequence[ChatMessage]) -> str:
+def _render_begun(template: str, messages: Sequence[ChatMessage], begun: str) -> str:
+    """What the template makes of an answer, without what it puts behind it."""
+    rendered = _render(template, [*messages, ChatMessage("assistant", begun)], prompt=False)
+    text = _plain(begun)
+    if text not in rendered:
+        raise TemplateError("it changes what an answer begins with, so no answer can be continued")
+    return rendered[: rendered.rindex(text) + len(text)]
+
+
+def _plain(content: str) -> str:
+    return content.replace(_BOS, "").replace(_EOS, "").strip()
+
+
+def _render(template: str, messages: Sequence[ChatMessage], *, prompt: bool = True) -> str:
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.globals["raise_exception"] = refuse
-    turns: list[dict[str, Any]] = [
-        {"role": m.role, "content": m.content.replace(_BOS, "").replace(_EOS, "").strip()} for m in messages
-    ]
+    turns: list[dict[str, Any]] = [{"role": m.role, "content": _plain(m.content)} for m in messages]
     return environment.from_string(template).render(
-        messages=turns, bos_token=_BOS, eos_token=_EOS, add_generation_prompt=True
+        messages=turns, bos_token=_BOS, eos_token=_EOS, add_generation_prompt=prompt
     )
 
 

@@ -35,6 +35,7 @@ from assistant.services.generators.types import (
     Prompt,
     TextRequest,
     TokenPrompt,
+    begun_of,
 )
 from assistant.services.grammar.formats import gbnf, parameter_of
 from assistant.services.stream import TextAssembler
@@ -108,7 +109,7 @@ class LocalGenerator:
         stream = EngineStream(
             model.identity,
             len(tokens),
-            TextAssembler(request.stop, strip=isinstance(request.prompt, ChatPrompt)),
+            TextAssembler(request.stop, strip=isinstance(prompt, ChatPrompt), begun=bool(begun_of(prompt))),
             model.vocabulary.token_to_bytes,
             partial(self._engine.cancel, request.id),
             TimeLimits(self._max_seconds, request.max_prompt_s, request.max_predict_s),

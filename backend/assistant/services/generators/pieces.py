@@ -23,6 +23,7 @@ from assistant.services.generators.types import (
     TextEvent,
     TextRequest,
     TokenLogprob,
+    begun_of,
 )
 from assistant.services.stream import TextAssembler
 
@@ -123,7 +124,7 @@ class PieceStream:
         self._request = request
         self._max_tokens = max_tokens
         self._max_seconds = max_seconds
-        self._assembler = TextAssembler(request.stop, strip=strip)
+        self._assembler = TextAssembler(request.stop, strip=strip, begun=bool(begun_of(request.prompt)))
         self._meter = Meter(prompt_tokens)
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()

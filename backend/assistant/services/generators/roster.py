@@ -73,7 +73,7 @@ class ServedModel:
         """Raises InvalidRequestError when the prompt cannot be put to this model."""
         try:
             if isinstance(prompt, ChatPrompt):
-                return chat_tokens(prompt.messages, self.vocabulary.tokenize, self.special, self.template)
+                return chat_tokens(prompt.messages, self.vocabulary.tokenize, self.special, self.template, prompt.begun)
             if isinstance(prompt, InfillPrompt):
                 return infill_tokens(prompt.prefix, prompt.suffix, self.vocabulary.tokenize, self.special, prompt.extra)
         except TemplateError as error:

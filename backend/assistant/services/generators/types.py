@@ -12,9 +12,10 @@ from codellama_core.prompt import ChatMessage, ContextFile
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """A conversation; the model's chat template renders it."""
+    """A conversation; the model's chat template renders it. ``begun`` is the beginning of the answer that goes on."""
 
     messages: tuple[ChatMessage, ...]
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,16 @@ class TokenPrompt:
 Prompt = ChatPrompt | TextPrompt | InfillPrompt | TokenPrompt
 
 
+def begun_of(prompt: Prompt) -> str:
+    """The beginning of the answer that is to go on, or nothing."""
+    return prompt.begun if isinstance(prompt, ChatPrompt) else ""
+
+
 def text_bytes(prompt: Prompt) -> int:
     """Bytes of text that a prompt brings; 0 for token ids."""
     match prompt:
-        case ChatPrompt(messages):
-            texts = [message.content for message in messages]
+        case ChatPrompt(messages, begun):
+            texts = [*(message.content for message in messages), begun]
         case TextPrompt(text):
             texts = [text]
         case InfillPrompt(prefix, suffix, extra):

@@ -150,8 +150,8 @@ class UpstreamGenerator:
 
 def _characters(prompt: Prompt) -> int:
     match prompt:
-        case ChatPrompt(messages):
-            return sum(len(turn.content) for turn in messages)
+        case ChatPrompt(messages, begun):
+            return sum(len(turn.content) for turn in messages) + len(begun)
         case InfillPrompt():
             return len(prompt.prefix) + len(prompt.suffix) + sum(len(file.text) for file in prompt.extra)
         case TextPrompt(text):

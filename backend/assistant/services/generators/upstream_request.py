@@ -31,7 +31,8 @@ class Dialect:
 
     ``neutral`` are the values that switch a sampler off, sent always where the server has other defaults of its own.
     ``native``: outside chats it fills in by ``/infill`` only and takes a schema as ``json_schema``; it ignores
-    ``suffix`` and ``response_format`` there without a word.
+    ``suffix`` and ``response_format`` there without a word. ``goes_on`` is what lets it go on with a last message of
+    the assistant's, None where nothing does.
     """
 
     repeat_penalty: str = "repeat_penalty"
@@ -39,6 +40,7 @@ class Dialect:
     grammar: bool = False
     progress: bool = False
     native: bool = False
+    goes_on: Mapping[str, Any] | None = None
 
 
 OPENAI: Final = Dialect()
@@ -46,11 +48,12 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     "codellama-assistant": Dialect(grammar=True),
     "llamacpp": Dialect(
         neutral={"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0},
-        grammar=True, progress=True, native=True,
+        grammar=True, progress=True, native=True, goes_on={},
     ),
     "vllm": Dialect(
         repeat_penalty="repetition_penalty",
         neutral={"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
+        goes_on={"continue_final_message": True, "add_generation_prompt": False},
     ),
 }  # fmt: skip
 
@@ -83,7 +86,7 @@ def call_for(request: TextRequest, model: str, max_tokens: int, dialect: Dialect
     if isinstance(request.prompt, ChatPrompt):
         limit = {} if request.max_tokens is None else {"max_tokens": max_tokens}
         formats = _format(request.format, dialect)
-        return Call("chat/completions", {**common, **limit, **formats, **_chat(request, request.prompt)})
+        return Call("chat/completions", {**common, **limit, **formats, **_chat(request, request.prompt, dialect)})
     body = {**common, "max_tokens": max_tokens, **_text_format(request.format, dialect), **_text(request)}
     if request.logprobs is not None:
         body["logprobs"] = max(request.logprobs, 1)  # some servers take 0 for none
@@ -113,8 +116,13 @@ def _stop(request: TextRequest) -> dict[str, Any]:
     return {"stop": list(request.stop)} if request.stop else {}
 
 
-def _chat(request: TextRequest, prompt: ChatPrompt) -> dict[str, Any]:
+def _chat(request: TextRequest, prompt: ChatPrompt, dialect: Dialect) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": [{"role": turn.role, "content": turn.content} for turn in prompt.messages]}
+    if prompt.begun:
+        if dialect.goes_on is None:
+            raise InvalidRequestError("This upstream server cannot go on with an answer; ask for another one.")
+        body["messages"].append({"role": "assistant", "content": prompt.begun})
+        body |= dialect.goes_on
     if request.logprobs is not None:
         body["logprobs"] = True
     if request.logprobs:

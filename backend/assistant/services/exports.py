@@ -1,0 +1,59 @@
+"""Conversations read for export, a few rows at a time and each few in a transaction of their own.
+
+So a slow reader holds neither memory nor a connection. What is written or deleted meanwhile may be in it or not.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Final
+
+from sqlalchemy import literal, select, tuple_
+
+from assistant.services import conversations
+from assistant.services.conversations import MessageView
+from assistant.services.database import Database
+from codellama_core.models import Conversation, Message
+
+BATCH: Final = 50
+
+
+async def conversations_of(database: Database, user_id: uuid.UUID) -> AsyncIterator[Conversation]:
+    """All conversations of a person, the oldest first."""
+    after = uuid.UUID(int=0)
+    while True:
+        query = select(Conversation).where(Conversation.user_id == user_id, Conversation.id > after)
+        async with database.session() as session:
+            rows = (await session.scalars(query.order_by(Conversation.id).limit(BATCH))).all()
+        for row in rows:
+            yield row
+        if len(rows) < BATCH:
+            return
+        after = rows[-1].id
+
+
+async def messages_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[MessageView]:
+    """All messages of a conversation, of every branch, oldest first; none where it is not theirs."""
+    place = tuple_(Message.created_at, Message.id)
+    condition = Message.conversation_id == conversation_id
+    wanted = condition
+    while True:
+        async with database.session() as session:
+            views = await conversations.views(session, user_id, wanted, BATCH)
+        for view in views:
+            yield view
+        if len(views) < BATCH:
+            return
+        last = views[-1].message
+        wanted = condition & (place > tuple_(literal(last.created_at), literal(last.id)))
+
+
+async def branch_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[MessageView]:
+    """The messages of the branch that ends in the newest message, from the first one on."""
+    async with database.session() as session:
+        path = await conversations.newest_branch(session, conversation_id)
+    for start in range(0, len(path), BATCH):
+        some = path[start : start + BATCH]
+        async with database.session() as session:
+            views = await conversations.views(session, user_id, Message.id.in_(some))
+        for view in sorted(views, key=lambda view: some.index(view.message.id)):
+            yield view
