@@ -39,6 +39,7 @@ export default defineConfig({
     setupFiles: ['src/testing/setup.ts'],
     include: ['src/**/*.test.{ts,tsx}'],
     maxWorkers: 2,
+    testTimeout: 20_000,
     server: { deps: { inline: ['@streamdown/code'] } },
   },
 });

@@ -1,13 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-import { account, ask, composer, expect, lastAnswer, test, untilFinished } from './fixtures';
+import { account, ask, axeFindings, composer, expect, lastAnswer, test, untilFinished } from './fixtures';
 
 const PROMPT = 'Write a Python function that reverses a string.';
-
-async function axeFindings(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
-}
 
 test('an example is answered, and its conversation is listed', async ({ page }) => {
   await page.goto('/');
@@ -163,7 +156,8 @@ test.describe('signed out', () => {
     await page.getByLabel('Password').fill(who?.password ?? '');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await expect(page).toHaveURL(/\/models$/);
-    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: /^Account menu/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await expect(page).toHaveURL(/\/login/);
   });
 });

@@ -6,13 +6,22 @@ export class ApiError extends Error {
   readonly code: string;
   /** Seconds after which to try again, where the server says so. */
   readonly retryAfterS: number | null;
+  /** The field at fault, where the server names one. */
+  readonly param: string | null;
 
-  constructor(message: string, status: number, code: string, retryAfterS: number | null = null) {
+  constructor(
+    message: string,
+    status: number,
+    code: string,
+    retryAfterS: number | null = null,
+    param: string | null = null,
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
     this.retryAfterS = retryAfterS;
+    this.param = param;
   }
 }
 
@@ -24,7 +33,8 @@ export function toApiError(cause: unknown, response: Response | undefined): ApiE
   if (!response) return new ApiError(UNREACHABLE, 0, 'unreachable');
   const problem = isProblem(cause) ? cause : null;
   const message = problem?.detail ?? sentenceFor(response.status);
-  return new ApiError(message, response.status, problem?.code ?? 'unknown', retryAfter(response));
+  const code = problem?.code ?? 'unknown';
+  return new ApiError(message, response.status, code, retryAfter(response), problem?.param ?? null);
 }
 
 /** The sentence of any error, for a person. */
@@ -32,6 +42,11 @@ export function sentenceOf(error: unknown): string {
   return error instanceof ApiError
     ? error.message
     : 'Something went wrong in this page. Reload it and try again.';
+}
+
+/** The sentence of an error about one field of a form; null when there is none, or it is about something else. */
+export function sentenceAt(error: unknown, param: string): string | null {
+  return error instanceof ApiError && error.param === param ? error.message : null;
 }
 
 function isProblem(value: unknown): value is Problem {

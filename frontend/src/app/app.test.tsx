@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeEventSource } from '@/testing/fake-event-source';
-import { makeConversation, makeMe, makeMessage } from '@/testing/fixtures';
+import { makeConversation, makeMe, makeMessage, makeThread } from '@/testing/fixtures';
 import { renderApp } from '@/testing/render';
 import { server } from '@/testing/server';
 
@@ -21,12 +21,12 @@ function serve(...answers: (() => Response)[]): SendBody[] {
   const conversation = makeConversation({ title: 'How?' });
   server.use(
     http.get('*/api/me', () => HttpResponse.json(makeMe())),
-    http.get('*/api/conversations', () => HttpResponse.json({ items: [], next_before: null })),
+    http.get('*/api/conversations', () => HttpResponse.json({ pinned: [], items: [], next_before: null })),
     http.post('*/api/conversations', () =>
       HttpResponse.json({ ...conversation, title: '' }, { status: 201 }),
     ),
     http.get('*/api/conversations/conversation-1', () =>
-      HttpResponse.json({ ...conversation, messages: [QUESTION, ANSWER] }),
+      HttpResponse.json(makeThread([QUESTION, ANSWER], conversation)),
     ),
     http.post('*/api/conversations/conversation-1/messages', async ({ request }) => {
       sent.push((await request.json()) as SendBody);
@@ -106,7 +106,10 @@ describe('the application', () => {
   });
 
   it('leads to the sign-in when nobody is signed in, and remembers the way', async () => {
-    server.use(http.get('*/api/me', () => HttpResponse.json({ detail: 'Sign in.' }, { status: 401 })));
+    server.use(
+      http.get('*/api/me', () => HttpResponse.json({ detail: 'Sign in.' }, { status: 401 })),
+      http.get('*/api/auth/methods', () => HttpResponse.json({ auth_mode: 'accounts', oidc: null })),
+    );
     renderApp('/models');
     expect(await screen.findByRole('heading', { name: /Sign in/ })).toBeInTheDocument();
     expect(new URLSearchParams(window.location.search).get('next')).toBe('/models');

@@ -3,6 +3,6 @@ import { LoginForm } from '@/features/session/login-form';
 
 export function LoginPage() {
   const router = useRouter();
-  const { next } = useSearch({ from: '/login' });
-  return <LoginForm onSignedIn={() => router.history.push(next ?? '/')} />;
+  const { next = '/', problem } = useSearch({ from: '/entrance/login' });
+  return <LoginForm next={next} problem={problem} onSignedIn={() => router.history.push(next)} />;
 }

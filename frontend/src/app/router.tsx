@@ -7,10 +7,12 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
+import { useCallback } from 'react';
 import { meQuery } from '@/api/me';
 import { ApiError } from '@/api/problem';
 import { Chat } from '@/features/chat/chat';
 import { NewChat } from '@/features/chat/new-chat';
+import { methodsQuery } from '@/features/session/queries';
 import { Failure, NotFound } from './failure';
 import { Shell } from './shell';
 
@@ -38,12 +40,21 @@ const shell = createRoute({
 
 const home = createRoute({ getParentRoute: () => shell, path: '/', component: NewChat });
 
+interface ChatSearch {
+  /** A message to bring into view. */
+  message?: string;
+}
+
 const chat = createRoute({
   getParentRoute: () => shell,
   path: '/c/$conversationId',
+  validateSearch: ({ message }: Record<string, unknown>): ChatSearch => ({ message: id(message) }),
   component: function ChatRoute() {
     const { conversationId } = chat.useParams();
-    return <Chat key={conversationId} conversationId={conversationId} />;
+    const { message } = chat.useSearch();
+    const navigate = chat.useNavigate();
+    const onShown = useCallback(() => void navigate({ search: {}, replace: true }), [navigate]);
+    return <Chat key={conversationId} conversationId={conversationId} message={message} onShown={onShown} />;
   },
 });
 
@@ -53,12 +64,62 @@ const models = createRoute({
   component: lazyRouteComponent(() => import('@/features/models/models-page'), 'ModelsPage'),
 });
 
-const login = createRoute({
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./settings-page'), 'SettingsPage'),
+});
+
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/users',
+  component: lazyRouteComponent(() => import('@/features/admin/users-page'), 'UsersPage'),
+});
+
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/audit',
+  component: lazyRouteComponent(() => import('@/features/admin/audit-page'), 'AuditPage'),
+});
+
+/** Where one comes in. With AUTH_MODE=local everybody is in already; not knowing that keeps no page from opening. */
+const entrance = createRoute({
   getParentRoute: () => root,
+  id: 'entrance',
+  component: Outlet,
+  beforeLoad: async ({ context }) => {
+    const methods = await context.queryClient.ensureQueryData(methodsQuery()).catch(() => null);
+    if (methods?.auth_mode === 'local') throw redirect({ to: '/' });
+  },
+});
+
+interface LoginSearch {
+  next?: string;
+  problem?: string;
+}
+
+const login = createRoute({
+  getParentRoute: () => entrance,
   path: '/login',
-  validateSearch: (search: Record<string, unknown>): { next?: string } => ({ next: ownPath(search.next) }),
+  validateSearch: ({ next, problem }: Record<string, unknown>): LoginSearch => ({
+    next: ownPath(next),
+    problem: typeof problem === 'string' ? problem : undefined,
+  }),
   component: lazyRouteComponent(() => import('./login-page'), 'LoginPage'),
 });
+
+const welcome = createRoute({
+  getParentRoute: () => entrance,
+  path: '/welcome',
+  component: lazyRouteComponent(() => import('./welcome-page'), 'WelcomePage'),
+});
+
+/** The id of something, or nothing. */
+function id(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
+    ? value
+    : undefined;
+}
 
 /** A path of this application, or nothing: a link must not lead elsewhere after signing in. */
 function ownPath(next: unknown): string | undefined {
@@ -67,7 +128,10 @@ function ownPath(next: unknown): string | undefined {
 
 export function createAppRouter(queryClient: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([shell.addChildren([home, chat, models]), login]),
+    routeTree: root.addChildren([
+      shell.addChildren([home, chat, models, settings, users, audit]),
+      entrance.addChildren([login, welcome]),
+    ]),
     context: { queryClient },
     defaultErrorComponent: Failure,
     defaultNotFoundComponent: NotFound,

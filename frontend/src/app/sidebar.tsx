@@ -1,17 +1,23 @@
 import { Link, useMatchRoute, useNavigate } from '@tanstack/react-router';
-import { Boxes, SquarePen } from 'lucide-react';
+import { Boxes, Search, SquarePen } from 'lucide-react';
 import { Logo } from '@/components/logo';
-import { buttonClass } from '@/components/ui/button';
+import { buttonClass, IconButton } from '@/components/ui/button';
 import { APP_NAME } from '@/config/app';
 import { ConversationList } from '@/features/conversations/conversation-list';
 import { Account } from '@/features/session/account';
 import { ThemeSwitch } from '@/features/theme/theme-switch';
 import { cn } from '@/lib/cn';
+import { useOpenSearch } from './commands';
 
-/** The way around: new chat, conversations, models, colours. */
+/** The way around: new chat, search, conversations, models, colours, and one's account. */
 export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
   const navigate = useNavigate();
   const matches = useMatchRoute();
+  const openSearch = useOpenSearch();
+  const search = () => {
+    onNavigate();
+    openSearch();
+  };
   const onDeleted = (conversationId: string) => {
     if (matches({ to: '/c/$conversationId', params: { conversationId } })) void navigate({ to: '/' });
   };
@@ -21,15 +27,17 @@ export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
         <Logo className="size-7" />
         <span className="font-semibold tracking-tight">{APP_NAME}</span>
       </div>
-      <div className="px-3 pb-3">
-        <Link to="/" onClick={onNavigate} className={cn(buttonClass(), 'w-full justify-start')}>
+      <div className="flex gap-2 px-3 pb-3">
+        <Link to="/" onClick={onNavigate} className={cn(buttonClass(), 'min-w-0 flex-1 justify-start')}>
           <SquarePen aria-hidden />
           New chat
         </Link>
+        <IconButton label="Search chats and actions" variant="secondary" size="icon-lg" onClick={search}>
+          <Search aria-hidden />
+        </IconButton>
       </div>
       <ConversationList onOpen={onNavigate} onDeleted={onDeleted} />
       <div className="flex flex-col gap-2 border-t px-3 py-3">
-        <Account onSignedOut={() => void navigate({ to: '/login' })} />
         <div className="flex items-center justify-between gap-2">
           <Link
             to="/models"
@@ -42,6 +50,7 @@ export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
           </Link>
           <ThemeSwitch />
         </div>
+        <Account onNavigate={onNavigate} onSignedOut={() => void navigate({ to: '/login' })} />
       </div>
     </div>
   );

@@ -9,6 +9,25 @@ export const MAX_TITLE_CHARACTERS = 200;
 
 export const CONVERSATIONS_PAGE_SIZE = 50;
 
+/** Messages of a conversation that are loaded at once. */
+export const MESSAGES_PAGE_SIZE = 100;
+
+/** A folder's name, in characters. */
+export const MAX_FOLDER_CHARACTERS = 60;
+
+/** The backend refuses shorter passwords. */
+export const MIN_PASSWORD_CHARACTERS = 12;
+
+/** Names of people and of API keys, and addresses, in characters. */
+export const MAX_NAME_CHARACTERS = 200;
+export const MAX_EMAIL_CHARACTERS = 320;
+
+/** Users, or entries of the audit log, on a page. */
+export const ADMIN_PAGE_SIZE = 50;
+
+/** How long a search waits for the next letter, in milliseconds. */
+export const SEARCH_DELAY_MS = 250;
+
 /** How often a conversation is asked for while an answer in it is being made, in milliseconds. */
 export const ACTIVE_POLL_MS = 10_000;
 
@@ -19,5 +38,7 @@ export const IDLE_POLL_MS = 30_000;
 export const STORAGE_KEYS = {
   theme: 'assistant.theme',
   wrap: 'assistant.wrap',
+  /** Whether a group of conversations is open: a folder, or the archive. */
+  group: (name: string) => `assistant.group.${name}`,
   draft: (conversationId: string | null) => `assistant.draft.${conversationId ?? 'new'}`,
 } as const;

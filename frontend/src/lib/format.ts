@@ -79,6 +79,11 @@ export function formatDateTime(iso: string, now: Date = new Date()): string {
   }).format(date);
 }
 
+/** `Saturday, 21 November 2026 at 14:05:09 CET`: all there is to say about a time. */
+export function formatMoment(iso: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' }).format(new Date(iso));
+}
+
 /** The heading under which a conversation of that day is listed. */
 export function dayGroup(iso: string, now: Date = new Date()): string {
   const days = Math.round((startOfDay(now) - startOfDay(new Date(iso))) / 86_400_000);

@@ -1,4 +1,12 @@
-import type { Conversation, Me, Message } from '@/api/generated';
+import type {
+  ApiKey,
+  AuditEntry,
+  Conversation,
+  ConversationWithMessages,
+  Me,
+  Message,
+  User,
+} from '@/api/generated';
 
 const AT = '2026-11-21T10:00:00Z';
 
@@ -28,7 +36,25 @@ export function makeMessage(changes: Partial<Message> = {}): Message {
 }
 
 export function makeConversation(changes: Partial<Conversation> = {}): Conversation {
-  return { id: 'conversation-1', title: 'A question', created_at: AT, updated_at: AT, ...changes };
+  return {
+    id: 'conversation-1',
+    title: 'A question',
+    folder: null,
+    pinned: false,
+    archived: false,
+    created_at: AT,
+    updated_at: AT,
+    ...changes,
+  };
+}
+
+/** A conversation that is loaded whole; all of its messages are on the branch. */
+export function makeThread(
+  messages: Message[],
+  changes: Partial<ConversationWithMessages> = {},
+): ConversationWithMessages {
+  const branch = messages.map(({ id }) => id);
+  return { ...makeConversation(), messages, branch, earlier: false, later: false, ...changes };
 }
 
 export function makeMe(changes: Partial<Me> = {}): Me {
@@ -37,9 +63,52 @@ export function makeMe(changes: Partial<Me> = {}): Me {
     email: 'a@example.org',
     name: 'Ada',
     role: 'admin',
+    training_consent: true,
+    has_password: false,
     auth_mode: 'local',
     model: { name: 'demo-model', version_id: null, demo: true },
     context_tokens: 2048,
+    ...changes,
+  };
+}
+
+export function makeUser(changes: Partial<User> = {}): User {
+  return {
+    id: 'user-2',
+    email: 'b@example.org',
+    name: 'Bob',
+    role: 'member',
+    active: true,
+    training_consent: true,
+    has_password: true,
+    has_oidc: false,
+    created_at: AT,
+    last_sign_in_at: null,
+    ...changes,
+  };
+}
+
+export function makeApiKey(changes: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: 'key-1',
+    name: 'Editor',
+    prefix: 'cl-abcde',
+    requests_per_minute: null,
+    tokens_per_minute: null,
+    created_at: AT,
+    last_used_at: null,
+    ...changes,
+  };
+}
+
+export function makeAuditEntry(changes: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    id: 'entry-1',
+    who: 'a@example.org',
+    action: 'user.create',
+    subject: 'b@example.org',
+    details: {},
+    created_at: AT,
     ...changes,
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CreateConversationData, CreateConversationErrors, CreateConversationResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MeResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SendMessageData, SendMessageErrors, SendMessageResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses } from './types.gen';
+import type { BeginOidcData, BeginOidcErrors, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -19,24 +19,16 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
- * Me
+ * Sign In Methods
  *
- * The person signed in, and the model that answers now.
+ * How people sign in here; needs no sign-in.
  */
-export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>): RequestResult<MeResponses, MeErrors, ThrowOnError> => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
-            in: 'cookie',
-            name: 'codellama_session',
-            type: 'apiKey'
-        }],
-    url: '/api/me',
-    ...options
-});
+export const signInMethods = <ThrowOnError extends boolean = false>(options?: Options<SignInMethodsData, ThrowOnError>): RequestResult<SignInMethodsResponses, SignInMethodsErrors, ThrowOnError> => (options?.client ?? client).get<SignInMethodsResponses, SignInMethodsErrors, ThrowOnError>({ url: '/api/auth/methods', ...options });
 
 /**
  * Login
  *
- * Start a browser session.
+ * Start a browser session; the one there was ends.
  */
 export const login = <ThrowOnError extends boolean = false>(options: Options<LoginData, ThrowOnError>): RequestResult<LoginResponses, LoginErrors, ThrowOnError> => (options.client ?? client).post<LoginResponses, LoginErrors, ThrowOnError>({
     url: '/api/auth/login',
@@ -55,9 +47,267 @@ export const login = <ThrowOnError extends boolean = false>(options: Options<Log
 export const logout = <ThrowOnError extends boolean = false>(options?: Options<LogoutData, ThrowOnError>): RequestResult<LogoutResponses, LogoutErrors, ThrowOnError> => (options?.client ?? client).post<LogoutResponses, LogoutErrors, ThrowOnError>({ url: '/api/auth/logout', ...options });
 
 /**
+ * Look At Link
+ *
+ * Who a one-time link is for; it can still be used afterwards.
+ */
+export const lookAtLink = <ThrowOnError extends boolean = false>(options: Options<LookAtLinkData, ThrowOnError>): RequestResult<LookAtLinkResponses, LookAtLinkErrors, ThrowOnError> => (options.client ?? client).post<LookAtLinkResponses, LookAtLinkErrors, ThrowOnError>({
+    url: '/api/auth/link',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Choose Password
+ *
+ * Choose a password with a one-time link, and start a browser session; all others of the person end.
+ */
+export const choosePassword = <ThrowOnError extends boolean = false>(options: Options<ChoosePasswordData, ThrowOnError>): RequestResult<ChoosePasswordResponses, ChoosePasswordErrors, ThrowOnError> => (options.client ?? client).post<ChoosePasswordResponses, ChoosePasswordErrors, ThrowOnError>({
+    url: '/api/auth/link/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Set Up
+ *
+ * Make the first admin with the link that the server has printed at its first start.
+ */
+export const setUp = <ThrowOnError extends boolean = false>(options: Options<SetUpData, ThrowOnError>): RequestResult<SetUpResponses, SetUpErrors, ThrowOnError> => (options.client ?? client).post<SetUpResponses, SetUpErrors, ThrowOnError>({
+    url: '/api/auth/link/setup',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Begin Oidc
+ *
+ * Go to the identity provider.
+ */
+export const beginOidc = <ThrowOnError extends boolean = false>(options?: Options<BeginOidcData, ThrowOnError>): RequestResult<unknown, BeginOidcErrors, ThrowOnError> => (options?.client ?? client).get<unknown, BeginOidcErrors, ThrowOnError>({ url: '/api/auth/oidc/login', ...options });
+
+/**
+ * End Oidc
+ *
+ * Come back from the identity provider, to the page where the sign-in began.
+ */
+export const endOidc = <ThrowOnError extends boolean = false>(options?: Options<EndOidcData, ThrowOnError>): RequestResult<unknown, EndOidcErrors, ThrowOnError> => (options?.client ?? client).get<unknown, EndOidcErrors, ThrowOnError>({ url: '/api/auth/oidc/callback', ...options });
+
+/**
+ * Delete Me
+ *
+ * Delete your account with all that is yours: conversations, ratings, corrections, API calls and keys.
+ *
+ * From the next training run on nothing of it is used.
+ */
+export const deleteMe = <ThrowOnError extends boolean = false>(options: Options<DeleteMeData, ThrowOnError>): RequestResult<DeleteMeResponses, DeleteMeErrors, ThrowOnError> => (options.client ?? client).delete<DeleteMeResponses, DeleteMeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Me
+ *
+ * The person signed in, and the model that answers now.
+ */
+export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>): RequestResult<MeResponses, MeErrors, ThrowOnError> => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me',
+    ...options
+});
+
+/**
+ * Update Me
+ *
+ * Change your name, or whether what you write may be trained on.
+ */
+export const updateMe = <ThrowOnError extends boolean = false>(options: Options<UpdateMeData, ThrowOnError>): RequestResult<UpdateMeResponses, UpdateMeErrors, ThrowOnError> => (options.client ?? client).patch<UpdateMeResponses, UpdateMeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Change Password
+ *
+ * Choose another password. Every session of yours ends but this one, which gets a new cookie.
+ */
+export const changePassword = <ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> => (options.client ?? client).post<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List Api Keys
+ *
+ * Your API keys, newest first.
+ */
+export const listApiKeys = <ThrowOnError extends boolean = false>(options?: Options<ListApiKeysData, ThrowOnError>): RequestResult<ListApiKeysResponses, ListApiKeysErrors, ThrowOnError> => (options?.client ?? client).get<ListApiKeysResponses, ListApiKeysErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/keys',
+    ...options
+});
+
+/**
+ * Create Api Key
+ *
+ * A new API key for scripts and editors; the answer is the only place where it can be read.
+ */
+export const createApiKey = <ThrowOnError extends boolean = false>(options: Options<CreateApiKeyData, ThrowOnError>): RequestResult<CreateApiKeyResponses, CreateApiKeyErrors, ThrowOnError> => (options.client ?? client).post<CreateApiKeyResponses, CreateApiKeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/keys',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Revoke Api Key
+ *
+ * From now on the key opens nothing.
+ */
+export const revokeApiKey = <ThrowOnError extends boolean = false>(options: Options<RevokeApiKeyData, ThrowOnError>): RequestResult<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError> => (options.client ?? client).delete<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/keys/{key_id}',
+    ...options
+});
+
+/**
+ * Export Own Data
+ *
+ * Everything: account, keys (not the secrets), prompts, API calls, conversations with feedback.
+ */
+export const exportOwnData = <ThrowOnError extends boolean = false>(options?: Options<ExportOwnDataData, ThrowOnError>): RequestResult<ExportOwnDataResponses, ExportOwnDataErrors, ThrowOnError> => (options?.client ?? client).get<ExportOwnDataResponses, ExportOwnDataErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/export',
+    ...options
+});
+
+/**
+ * Export Conversations
+ *
+ * All of one's own conversations as JSON, with every branch, figures and feedback.
+ */
+export const exportConversations = <ThrowOnError extends boolean = false>(options?: Options<ExportConversationsData, ThrowOnError>): RequestResult<ExportConversationsResponses, ExportConversationsErrors, ThrowOnError> => (options?.client ?? client).get<ExportConversationsResponses, ExportConversationsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/export',
+    ...options
+});
+
+/**
+ * Export Conversation
+ *
+ * One conversation as a file.
+ */
+export const exportConversation = <ThrowOnError extends boolean = false>(options: Options<ExportConversationData, ThrowOnError>): RequestResult<ExportConversationResponses, ExportConversationErrors, ThrowOnError> => (options.client ?? client).get<ExportConversationResponses, ExportConversationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/{conversation_id}/export',
+    ...options
+});
+
+/**
+ * Import Conversations
+ *
+ * Take in an export as new conversations of one's own; all of it or nothing.
+ */
+export const importConversations = <ThrowOnError extends boolean = false>(options: Options<ImportConversationsData, ThrowOnError>): RequestResult<ImportConversationsResponses, ImportConversationsErrors, ThrowOnError> => (options.client ?? client).post<ImportConversationsResponses, ImportConversationsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/import',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete Conversations
+ *
+ * All of one's own conversations, gone for good; answers being written are stopped.
+ */
+export const deleteConversations = <ThrowOnError extends boolean = false>(options?: Options<DeleteConversationsData, ThrowOnError>): RequestResult<DeleteConversationsResponses, DeleteConversationsErrors, ThrowOnError> => (options?.client ?? client).delete<DeleteConversationsResponses, DeleteConversationsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations',
+    ...options
+});
+
+/**
  * List Conversations
  *
- * Newest first.
+ * Newest first; the first page also has those that are pinned.
  */
 export const listConversations = <ThrowOnError extends boolean = false>(options?: Options<ListConversationsData, ThrowOnError>): RequestResult<ListConversationsResponses, ListConversationsErrors, ThrowOnError> => (options?.client ?? client).get<ListConversationsResponses, ListConversationsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -89,6 +339,21 @@ export const createConversation = <ThrowOnError extends boolean = false>(options
 });
 
 /**
+ * List Folders
+ *
+ * The folders that have a conversation in them.
+ */
+export const listFolders = <ThrowOnError extends boolean = false>(options?: Options<ListFoldersData, ThrowOnError>): RequestResult<ListFoldersResponses, ListFoldersErrors, ThrowOnError> => (options?.client ?? client).get<ListFoldersResponses, ListFoldersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/folders',
+    ...options
+});
+
+/**
  * Delete Conversation
  *
  * Gone for good, with its messages and feedback; an answer being written is stopped.
@@ -106,7 +371,7 @@ export const deleteConversation = <ThrowOnError extends boolean = false>(options
 /**
  * Get Conversation
  *
- * All messages, of every branch, in the order in which they were made; ``parent_id`` makes the tree.
+ * The end of the newest branch, or another part; siblings come along, and ``parent_id`` makes the tree.
  */
 export const getConversation = <ThrowOnError extends boolean = false>(options: Options<GetConversationData, ThrowOnError>): RequestResult<GetConversationResponses, GetConversationErrors, ThrowOnError> => (options.client ?? client).get<GetConversationResponses, GetConversationErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -121,7 +386,7 @@ export const getConversation = <ThrowOnError extends boolean = false>(options: O
 /**
  * Update Conversation
  *
- * Give it another title.
+ * Rename, pin, archive or file it; a field that is left out stays.
  */
 export const updateConversation = <ThrowOnError extends boolean = false>(options: Options<UpdateConversationData, ThrowOnError>): RequestResult<UpdateConversationResponses, UpdateConversationErrors, ThrowOnError> => (options.client ?? client).patch<UpdateConversationResponses, UpdateConversationErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -154,6 +419,55 @@ export const sendMessage = <ThrowOnError extends boolean = false>(options: Optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Regenerate Answer
+ *
+ * Another answer to the same question, a sibling of this one; follow it at ``/api/generations/{id}/events``.
+ */
+export const regenerateAnswer = <ThrowOnError extends boolean = false>(options: Options<RegenerateAnswerData, ThrowOnError>): RequestResult<RegenerateAnswerResponses, RegenerateAnswerErrors, ThrowOnError> => (options.client ?? client).post<RegenerateAnswerResponses, RegenerateAnswerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/messages/{message_id}/regenerate',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Continue Answer
+ *
+ * Go on with an answer that was cut short: the same message grows; follow it as when it began.
+ */
+export const continueAnswer = <ThrowOnError extends boolean = false>(options: Options<ContinueAnswerData, ThrowOnError>): RequestResult<ContinueAnswerResponses, ContinueAnswerErrors, ThrowOnError> => (options.client ?? client).post<ContinueAnswerResponses, ContinueAnswerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/messages/{message_id}/continue',
+    ...options
+});
+
+/**
+ * Search Messages
+ *
+ * Own messages that have all the words, newest first; the last word may be unfinished.
+ */
+export const searchMessages = <ThrowOnError extends boolean = false>(options: Options<SearchMessagesData, ThrowOnError>): RequestResult<SearchMessagesResponses, SearchMessagesErrors, ThrowOnError> => (options.client ?? client).get<SearchMessagesResponses, SearchMessagesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/search',
+    ...options
 });
 
 /**
@@ -198,6 +512,74 @@ export const putFeedback = <ThrowOnError extends boolean = false>(options: Optio
             type: 'apiKey'
         }],
     url: '/api/messages/{message_id}/feedback',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List Prompts
+ *
+ * All of yours, by title.
+ */
+export const listPrompts = <ThrowOnError extends boolean = false>(options?: Options<ListPromptsData, ThrowOnError>): RequestResult<ListPromptsResponses, ListPromptsErrors, ThrowOnError> => (options?.client ?? client).get<ListPromptsResponses, ListPromptsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/prompts',
+    ...options
+});
+
+/**
+ * Save Prompt
+ *
+ * Keep a prompt to use it again.
+ */
+export const savePrompt = <ThrowOnError extends boolean = false>(options: Options<SavePromptData, ThrowOnError>): RequestResult<SavePromptResponses, SavePromptErrors, ThrowOnError> => (options.client ?? client).post<SavePromptResponses, SavePromptErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/prompts',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete Prompt
+ *
+ * Forget a prompt.
+ */
+export const deletePrompt = <ThrowOnError extends boolean = false>(options: Options<DeletePromptData, ThrowOnError>): RequestResult<DeletePromptResponses, DeletePromptErrors, ThrowOnError> => (options.client ?? client).delete<DeletePromptResponses, DeletePromptErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/prompts/{prompt_id}',
+    ...options
+});
+
+/**
+ * Update Prompt
+ *
+ * Change its title or text.
+ */
+export const updatePrompt = <ThrowOnError extends boolean = false>(options: Options<UpdatePromptData, ThrowOnError>): RequestResult<UpdatePromptResponses, UpdatePromptErrors, ThrowOnError> => (options.client ?? client).patch<UpdatePromptResponses, UpdatePromptErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/prompts/{prompt_id}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -262,5 +644,242 @@ export const getTrainingRun = <ThrowOnError extends boolean = false>(options: Op
             type: 'apiKey'
         }],
     url: '/api/training/runs/{run_id}',
+    ...options
+});
+
+/**
+ * List Training Rows
+ *
+ * What a run learned from and what it did not, with the origin of each row.
+ */
+export const listTrainingRows = <ThrowOnError extends boolean = false>(options: Options<ListTrainingRowsData, ThrowOnError>): RequestResult<ListTrainingRowsResponses, ListTrainingRowsErrors, ThrowOnError> => (options.client ?? client).get<ListTrainingRowsResponses, ListTrainingRowsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/runs/{run_id}/rows',
+    ...options
+});
+
+/**
+ * Include In Training
+ *
+ * Take an exclusion back.
+ */
+export const includeInTraining = <ThrowOnError extends boolean = false>(options: Options<IncludeInTrainingData, ThrowOnError>): RequestResult<IncludeInTrainingResponses, IncludeInTrainingErrors, ThrowOnError> => (options.client ?? client).delete<IncludeInTrainingResponses, IncludeInTrainingErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/exclusions/{source}/{source_id}',
+    ...options
+});
+
+/**
+ * Exclude From Training
+ *
+ * From the next run on nothing is learned from this source.
+ */
+export const excludeFromTraining = <ThrowOnError extends boolean = false>(options: Options<ExcludeFromTrainingData, ThrowOnError>): RequestResult<ExcludeFromTrainingResponses, ExcludeFromTrainingErrors, ThrowOnError> => (options.client ?? client).put<ExcludeFromTrainingResponses, ExcludeFromTrainingErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/exclusions/{source}/{source_id}',
+    ...options
+});
+
+/**
+ * List Users
+ *
+ * By address.
+ */
+export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/users',
+    ...options
+});
+
+/**
+ * Create User
+ *
+ * Make an account, and a link with which its owner chooses a password.
+ */
+export const createUser = <ThrowOnError extends boolean = false>(options: Options<CreateUserData, ThrowOnError>): RequestResult<CreateUserResponses, CreateUserErrors, ThrowOnError> => (options.client ?? client).post<CreateUserResponses, CreateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/users',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete User
+ *
+ * Delete an account with all that is its owner's, which is not trained on any more.
+ */
+export const deleteUser = <ThrowOnError extends boolean = false>(options: Options<DeleteUserData, ThrowOnError>): RequestResult<DeleteUserResponses, DeleteUserErrors, ThrowOnError> => (options.client ?? client).delete<DeleteUserResponses, DeleteUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/users/{user_id}',
+    ...options
+});
+
+/**
+ * Update User
+ *
+ * Change a name or a role, or let somebody in or not.
+ */
+export const updateUser = <ThrowOnError extends boolean = false>(options: Options<UpdateUserData, ThrowOnError>): RequestResult<UpdateUserResponses, UpdateUserErrors, ThrowOnError> => (options.client ?? client).patch<UpdateUserResponses, UpdateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/users/{user_id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Create Link
+ *
+ * A one-time link to choose a new password; links made before stop working.
+ */
+export const createLink = <ThrowOnError extends boolean = false>(options: Options<CreateLinkData, ThrowOnError>): RequestResult<CreateLinkResponses, CreateLinkErrors, ThrowOnError> => (options.client ?? client).post<CreateLinkResponses, CreateLinkErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/users/{user_id}/link',
+    ...options
+});
+
+/**
+ * List Repos
+ *
+ * By name.
+ */
+export const listRepos = <ThrowOnError extends boolean = false>(options?: Options<ListReposData, ThrowOnError>): RequestResult<ListReposResponses, ListReposErrors, ThrowOnError> => (options?.client ?? client).get<ListReposResponses, ListReposErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/documents/repos',
+    ...options
+});
+
+/**
+ * List Documents
+ *
+ * By repository and path.
+ */
+export const listDocuments = <ThrowOnError extends boolean = false>(options?: Options<ListDocumentsData, ThrowOnError>): RequestResult<ListDocumentsResponses, ListDocumentsErrors, ThrowOnError> => (options?.client ?? client).get<ListDocumentsResponses, ListDocumentsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/documents',
+    ...options
+});
+
+/**
+ * Upload Documents
+ *
+ * Offer files for training; the next run learns from them.
+ */
+export const uploadDocuments = <ThrowOnError extends boolean = false>(options: Options<UploadDocumentsData, ThrowOnError>): RequestResult<UploadDocumentsResponses, UploadDocumentsErrors, ThrowOnError> => (options.client ?? client).post<UploadDocumentsResponses, UploadDocumentsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/documents',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Erase Document
+ *
+ * Erase a file for good: no run learns from it any more, and it is not taken in again.
+ */
+export const eraseDocument = <ThrowOnError extends boolean = false>(options: Options<EraseDocumentData, ThrowOnError>): RequestResult<EraseDocumentResponses, EraseDocumentErrors, ThrowOnError> => (options.client ?? client).delete<EraseDocumentResponses, EraseDocumentErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/documents/{document_id}',
+    ...options
+});
+
+/**
+ * Get Document
+ *
+ * A file with its text.
+ */
+export const getDocument = <ThrowOnError extends boolean = false>(options: Options<GetDocumentData, ThrowOnError>): RequestResult<GetDocumentResponses, GetDocumentErrors, ThrowOnError> => (options.client ?? client).get<GetDocumentResponses, GetDocumentErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/documents/{document_id}',
+    ...options
+});
+
+/**
+ * Get Usage
+ *
+ * Day by day, oldest first. API calls are known for as long as they are kept (API_RETENTION_DAYS).
+ */
+export const getUsage = <ThrowOnError extends boolean = false>(options?: Options<GetUsageData, ThrowOnError>): RequestResult<GetUsageResponses, GetUsageErrors, ThrowOnError> => (options?.client ?? client).get<GetUsageResponses, GetUsageErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/usage',
+    ...options
+});
+
+/**
+ * List Audit Log
+ *
+ * Newest first.
+ */
+export const listAuditLog = <ThrowOnError extends boolean = false>(options?: Options<ListAuditLogData, ThrowOnError>): RequestResult<ListAuditLogResponses, ListAuditLogErrors, ThrowOnError> => (options?.client ?? client).get<ListAuditLogResponses, ListAuditLogErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/audit',
     ...options
 });

@@ -260,6 +260,36 @@ export type ErrorDetail = {
 };
 
 /**
+ * SignInMethods
+ *
+ * How people sign in here. ``oidc`` is the name of the identity provider, or None where there is none.
+ */
+export type SignInMethods = {
+    /**
+     * Auth Mode
+     */
+    auth_mode: 'local' | 'accounts';
+    /**
+     * Oidc
+     */
+    oidc: string | null;
+};
+
+/**
+ * SignIn
+ */
+export type SignIn = {
+    /**
+     * Email
+     */
+    email: string;
+    /**
+     * Password
+     */
+    password: string;
+};
+
+/**
  * Me
  */
 export type Me = {
@@ -276,6 +306,16 @@ export type Me = {
      */
     name: string;
     role: Role;
+    /**
+     * Training Consent
+     *
+     * Whether what this person writes may be trained on
+     */
+    training_consent: boolean;
+    /**
+     * Has Password
+     */
+    has_password: boolean;
     /**
      * Auth Mode
      */
@@ -313,13 +353,43 @@ export type ModelInfo = {
 };
 
 /**
- * SignIn
+ * LinkCheck
  */
-export type SignIn = {
+export type LinkCheck = {
+    /**
+     * Token
+     */
+    token: string;
+};
+
+/**
+ * LinkHolder
+ *
+ * Who a one-time link is for; without an address it makes the first admin.
+ */
+export type LinkHolder = {
     /**
      * Email
      */
-    email: string;
+    email: string | null;
+    /**
+     * Name
+     */
+    name: string | null;
+    /**
+     * Expires At
+     */
+    expires_at: string;
+};
+
+/**
+ * ChoosePassword
+ */
+export type ChoosePassword = {
+    /**
+     * Token
+     */
+    token: string;
     /**
      * Password
      */
@@ -327,19 +397,501 @@ export type SignIn = {
 };
 
 /**
- * ConversationPage
- *
- * ``next_before`` is None on the last page.
+ * SetUp
  */
-export type ConversationPage = {
+export type SetUp = {
+    /**
+     * Token
+     */
+    token: string;
+    /**
+     * Password
+     */
+    password: string;
+    /**
+     * Email
+     */
+    email: string;
+    /**
+     * Name
+     */
+    name: string;
+};
+
+/**
+ * DeleteMe
+ *
+ * Your own address, typed, and your password if you have one.
+ */
+export type DeleteMe = {
+    /**
+     * Email
+     */
+    email: string;
+    /**
+     * Password
+     */
+    password?: string | null;
+};
+
+/**
+ * UpdateMe
+ *
+ * A field left out stays as it is.
+ */
+export type UpdateMe = {
+    /**
+     * Name
+     */
+    name?: string | null;
+    /**
+     * Training Consent
+     */
+    training_consent?: boolean | null;
+};
+
+/**
+ * ChangePassword
+ */
+export type ChangePassword = {
+    /**
+     * Current
+     */
+    current: string;
+    /**
+     * New
+     */
+    new: string;
+};
+
+/**
+ * ApiKeys
+ */
+export type ApiKeys = {
     /**
      * Items
      */
-    items: Array<Conversation>;
+    items: Array<ApiKey>;
+};
+
+/**
+ * ApiKey
+ */
+export type ApiKey = {
     /**
-     * Next Before
+     * Id
      */
-    next_before: string | null;
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Prefix
+     *
+     * How the key begins
+     */
+    prefix: string;
+    /**
+     * Requests Per Minute
+     */
+    requests_per_minute: number | null;
+    /**
+     * Tokens Per Minute
+     */
+    tokens_per_minute: number | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Last Used At
+     *
+     * Known to the minute
+     */
+    last_used_at: string | null;
+};
+
+/**
+ * CreateApiKey
+ *
+ * A limit left out is none.
+ */
+export type CreateApiKey = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Requests Per Minute
+     */
+    requests_per_minute?: number | null;
+    /**
+     * Tokens Per Minute
+     */
+    tokens_per_minute?: number | null;
+};
+
+/**
+ * NewApiKey
+ */
+export type NewApiKey = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Prefix
+     *
+     * How the key begins
+     */
+    prefix: string;
+    /**
+     * Requests Per Minute
+     */
+    requests_per_minute: number | null;
+    /**
+     * Tokens Per Minute
+     */
+    tokens_per_minute: number | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Last Used At
+     *
+     * Known to the minute
+     */
+    last_used_at: string | null;
+    /**
+     * Key
+     *
+     * The key itself; it cannot be read again
+     */
+    key: string;
+};
+
+/**
+ * OwnData
+ *
+ * ``conversations`` is a file that can be imported again.
+ */
+export type OwnData = {
+    account: User;
+    /**
+     * Api Keys
+     */
+    api_keys: Array<ApiKey>;
+    /**
+     * Prompts
+     */
+    prompts: Array<SavedPrompt>;
+    /**
+     * Api Calls
+     */
+    api_calls: Array<ApiCall>;
+    conversations: Export;
+};
+
+/**
+ * User
+ */
+export type User = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Email
+     */
+    email: string;
+    /**
+     * Name
+     */
+    name: string;
+    role: Role;
+    /**
+     * Active
+     */
+    active: boolean;
+    /**
+     * Training Consent
+     */
+    training_consent: boolean;
+    /**
+     * Has Password
+     */
+    has_password: boolean;
+    /**
+     * Has Oidc
+     */
+    has_oidc: boolean;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Last Sign In At
+     */
+    last_sign_in_at: string | null;
+};
+
+/**
+ * SavedPrompt
+ */
+export type SavedPrompt = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Content
+     */
+    content: string;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Updated At
+     */
+    updated_at: string;
+};
+
+/**
+ * ApiCall
+ *
+ * A call of the API, as it is kept.
+ */
+export type ApiCall = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Endpoint
+     */
+    endpoint: string;
+    /**
+     * Prompt
+     */
+    prompt: {
+        [key: string]: unknown;
+    };
+    /**
+     * Parameters
+     */
+    parameters: {
+        [key: string]: unknown;
+    };
+    /**
+     * Response
+     */
+    response: string;
+    /**
+     * Finish Reason
+     */
+    finish_reason: string;
+    /**
+     * Accepted
+     */
+    accepted: boolean | null;
+    /**
+     * Prompt Tokens
+     */
+    prompt_tokens: number;
+    /**
+     * Completion Tokens
+     */
+    completion_tokens: number;
+    /**
+     * Duration S
+     */
+    duration_s: number;
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+/**
+ * Export
+ *
+ * Our own file format; ``version`` says how to read it.
+ */
+export type Export = {
+    /**
+     * Format
+     */
+    format: 'codellama-conversations';
+    /**
+     * Version
+     */
+    version: 1;
+    /**
+     * Exported At
+     */
+    exported_at?: string | null;
+    /**
+     * Conversations
+     */
+    conversations: Array<ExportedConversation>;
+};
+
+/**
+ * ExportedConversation
+ *
+ * ``messages`` are of every branch, oldest first; ``parent_id`` names one of the same conversation.
+ */
+export type ExportedConversation = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Folder
+     */
+    folder?: string | null;
+    /**
+     * Pinned
+     */
+    pinned?: boolean;
+    /**
+     * Archived
+     */
+    archived?: boolean;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Updated At
+     */
+    updated_at: string;
+    /**
+     * Messages
+     */
+    messages: Array<ExportedMessage>;
+};
+
+/**
+ * ExportedMessage
+ *
+ * A message as it was. Taken in again it is done, whatever its ``status`` was.
+ */
+export type ExportedMessage = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Parent Id
+     */
+    parent_id: string | null;
+    author: Author;
+    /**
+     * Content
+     */
+    content: string;
+    status: MessageStatus;
+    /**
+     * Finish Reason
+     */
+    finish_reason?: string | null;
+    /**
+     * Error
+     */
+    error?: string | null;
+    /**
+     * Model
+     */
+    model?: string | null;
+    /**
+     * Prompt Tokens
+     */
+    prompt_tokens?: number | null;
+    /**
+     * Cached Tokens
+     */
+    cached_tokens?: number | null;
+    /**
+     * Completion Tokens
+     */
+    completion_tokens?: number | null;
+    /**
+     * Time To First Token S
+     */
+    time_to_first_token_s?: number | null;
+    /**
+     * Tokens Per Second
+     */
+    tokens_per_second?: number | null;
+    /**
+     * Duration S
+     */
+    duration_s?: number | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Finished At
+     */
+    finished_at?: string | null;
+    feedback?: FeedbackIn | null;
+};
+
+/**
+ * FeedbackIn
+ *
+ * A verdict on an answer; ``correction`` is the answer as it should have been. Replaces the one before it.
+ */
+export type FeedbackIn = {
+    /**
+     * Rating
+     */
+    rating?: -1 | 1 | null;
+    /**
+     * Tags
+     */
+    tags?: Array<string>;
+    /**
+     * Comment
+     */
+    comment?: string | null;
+    /**
+     * Correction
+     */
+    correction?: string | null;
+};
+
+/**
+ * ImportResult
+ *
+ * What was made; ``conversations`` in the order of the file.
+ */
+export type ImportResult = {
+    /**
+     * Conversations
+     */
+    conversations: Array<Conversation>;
+    /**
+     * Messages
+     */
+    messages: number;
 };
 
 /**
@@ -355,6 +907,18 @@ export type Conversation = {
      */
     title: string;
     /**
+     * Folder
+     */
+    folder: string | null;
+    /**
+     * Pinned
+     */
+    pinned: boolean;
+    /**
+     * Archived
+     */
+    archived: boolean;
+    /**
      * Created At
      */
     created_at: string;
@@ -362,6 +926,38 @@ export type Conversation = {
      * Updated At
      */
     updated_at: string;
+};
+
+/**
+ * Deleted
+ */
+export type Deleted = {
+    /**
+     * Deleted
+     */
+    deleted: number;
+};
+
+/**
+ * ConversationPage
+ *
+ * ``pinned`` come with the first page only, the one pinned last first, and are not among ``items``.
+ *
+ * ``next_before`` is None on the last page.
+ */
+export type ConversationPage = {
+    /**
+     * Pinned
+     */
+    pinned: Array<Conversation>;
+    /**
+     * Items
+     */
+    items: Array<Conversation>;
+    /**
+     * Next Before
+     */
+    next_before: string | null;
 };
 
 /**
@@ -377,7 +973,40 @@ export type CreateConversation = {
 };
 
 /**
+ * FolderList
+ *
+ * In the order of their names.
+ */
+export type FolderList = {
+    /**
+     * Items
+     */
+    items: Array<Folder>;
+};
+
+/**
+ * Folder
+ *
+ * ``conversations`` counts those that are not archived.
+ */
+export type Folder = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Conversations
+     */
+    conversations: number;
+};
+
+/**
  * ConversationWithMessages
+ *
+ * ``branch`` are the ids of the messages to show, oldest first; ``messages`` are these and their siblings.
+ *
+ * Where a conversation is not longer than the page, ``messages`` are all there are. ``earlier`` and ``later`` say
+ * whether the branch has more before or after.
  */
 export type ConversationWithMessages = {
     /**
@@ -388,6 +1017,18 @@ export type ConversationWithMessages = {
      * Title
      */
     title: string;
+    /**
+     * Folder
+     */
+    folder: string | null;
+    /**
+     * Pinned
+     */
+    pinned: boolean;
+    /**
+     * Archived
+     */
+    archived: boolean;
     /**
      * Created At
      */
@@ -400,16 +1041,42 @@ export type ConversationWithMessages = {
      * Messages
      */
     messages: Array<Message>;
+    /**
+     * Branch
+     */
+    branch: Array<string>;
+    /**
+     * Earlier
+     */
+    earlier: boolean;
+    /**
+     * Later
+     */
+    later: boolean;
 };
 
 /**
  * UpdateConversation
+ *
+ * What is null or left out stays, but for ``folder``: null takes the conversation out of its folder.
  */
 export type UpdateConversation = {
     /**
      * Title
      */
-    title: string;
+    title?: string | null;
+    /**
+     * Pinned
+     */
+    pinned?: boolean | null;
+    /**
+     * Archived
+     */
+    archived?: boolean | null;
+    /**
+     * Folder
+     */
+    folder?: string | null;
 };
 
 /**
@@ -441,6 +1108,79 @@ export type SendResult = {
 };
 
 /**
+ * Regenerate
+ *
+ * The same idempotency key twice is one answer.
+ */
+export type Regenerate = {
+    /**
+     * Idempotency Key
+     */
+    idempotency_key?: string | null;
+};
+
+/**
+ * SearchPage
+ *
+ * Newest first; ``next_before`` is None on the last page.
+ */
+export type SearchPage = {
+    /**
+     * Items
+     */
+    items: Array<SearchHit>;
+    /**
+     * Next Before
+     */
+    next_before: string | null;
+};
+
+/**
+ * SearchHit
+ *
+ * ``snippet`` is plain text; ``highlights`` are [start, end) in its characters, ``title_highlights`` in the title.
+ *
+ * A character is a Unicode code point: in JavaScript, an element of ``Array.from(text)``.
+ */
+export type SearchHit = {
+    /**
+     * Conversation Id
+     */
+    conversation_id: string;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Title Highlights
+     */
+    title_highlights: Array<[
+        number,
+        number
+    ]>;
+    /**
+     * Message Id
+     */
+    message_id: string;
+    author: Author;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Snippet
+     */
+    snippet: string;
+    /**
+     * Highlights
+     */
+    highlights: Array<[
+        number,
+        number
+    ]>;
+};
+
+/**
  * StopResult
  */
 export type StopResult = {
@@ -448,27 +1188,43 @@ export type StopResult = {
 };
 
 /**
- * FeedbackIn
- *
- * A verdict on an answer; ``correction`` is the answer as it should have been. Replaces the one before it.
+ * SavedPrompts
  */
-export type FeedbackIn = {
+export type SavedPrompts = {
     /**
-     * Rating
+     * Items
      */
-    rating?: -1 | 1 | null;
+    items: Array<SavedPrompt>;
+};
+
+/**
+ * SavePrompt
+ */
+export type SavePrompt = {
     /**
-     * Tags
+     * Title
      */
-    tags?: Array<string>;
+    title: string;
     /**
-     * Comment
+     * Content
      */
-    comment?: string | null;
+    content: string;
+};
+
+/**
+ * UpdatePrompt
+ *
+ * A field left out stays as it is.
+ */
+export type UpdatePrompt = {
     /**
-     * Correction
+     * Title
      */
-    correction?: string | null;
+    title?: string | null;
+    /**
+     * Content
+     */
+    content?: string | null;
 };
 
 /**
@@ -624,14 +1380,424 @@ export type TrainingRun = {
  */
 export type RunState = 'running' | 'published' | 'rejected' | 'nothing_to_do' | 'failed';
 
-export type MeData = {
+/**
+ * Split
+ */
+export type Split = 'train' | 'dev' | 'gate';
+
+/**
+ * TrainingRowsPage
+ *
+ * ``next_after`` is None on the last page.
+ */
+export type TrainingRowsPage = {
+    /**
+     * Items
+     */
+    items: Array<TrainingRow>;
+    /**
+     * Next After
+     */
+    next_after: string | null;
+};
+
+/**
+ * TrainingRow
+ *
+ * A row of a run. ``question`` and ``answer`` are shortened, and None when their source has been deleted since.
+ */
+export type TrainingRow = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Source Kind
+     */
+    source_kind: string;
+    /**
+     * Source Id
+     */
+    source_id: string;
+    split: Split | null;
+    /**
+     * Kept
+     */
+    kept: boolean;
+    /**
+     * Reason
+     */
+    reason: string | null;
+    /**
+     * Excluded
+     */
+    excluded: boolean;
+    /**
+     * Question
+     */
+    question: string | null;
+    /**
+     * Answer
+     */
+    answer: string | null;
+};
+
+/**
+ * UserPage
+ *
+ * ``next_after`` is None on the last page.
+ */
+export type UserPage = {
+    /**
+     * Items
+     */
+    items: Array<User>;
+    /**
+     * Next After
+     */
+    next_after: string | null;
+};
+
+/**
+ * CreateUser
+ */
+export type CreateUser = {
+    /**
+     * Email
+     */
+    email: string;
+    /**
+     * Name
+     */
+    name: string;
+    role?: Role;
+};
+
+/**
+ * NewUser
+ *
+ * The person, and the link with which they choose a password.
+ */
+export type NewUser = {
+    user: User;
+    link: Link;
+};
+
+/**
+ * Link
+ *
+ * A one-time link to send to a person; it is shown this once.
+ */
+export type Link = {
+    /**
+     * Url
+     */
+    url: string;
+    /**
+     * Expires At
+     */
+    expires_at: string;
+};
+
+/**
+ * UpdateUser
+ *
+ * A field left out stays as it is. Who is deactivated is signed out, and their API keys open nothing.
+ */
+export type UpdateUser = {
+    /**
+     * Name
+     */
+    name?: string | null;
+    role?: Role | null;
+    /**
+     * Active
+     */
+    active?: boolean | null;
+};
+
+/**
+ * Repos
+ */
+export type Repos = {
+    /**
+     * Items
+     */
+    items: Array<Repo>;
+};
+
+/**
+ * Repo
+ */
+export type Repo = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Files
+     */
+    files: number;
+    /**
+     * Characters
+     */
+    characters: number;
+    /**
+     * Erased
+     *
+     * Files that were erased, and do not come in again
+     */
+    erased: number;
+};
+
+/**
+ * DocumentPage
+ *
+ * ``next_after`` is None on the last page.
+ */
+export type DocumentPage = {
+    /**
+     * Items
+     */
+    items: Array<Document>;
+    /**
+     * Next After
+     */
+    next_after: string | null;
+};
+
+/**
+ * Document
+ */
+export type Document = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Repo
+     */
+    repo: string;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Language
+     */
+    language: string;
+    /**
+     * License
+     */
+    license: string | null;
+    /**
+     * Sha256
+     */
+    sha256: string;
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+/**
+ * UploadDocuments
+ *
+ * Files of one repository. A file that is there already is brought up to date; no other is touched.
+ */
+export type UploadDocuments = {
+    /**
+     * Repo
+     */
+    repo: string;
+    /**
+     * License
+     */
+    license?: string | null;
+    /**
+     * Files
+     */
+    files: Array<UploadedFile>;
+};
+
+/**
+ * UploadedFile
+ *
+ * A text file; ``path`` is relative to the repository.
+ */
+export type UploadedFile = {
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Content
+     */
+    content: string;
+};
+
+/**
+ * UploadResult
+ *
+ * What became of the files, counted: new, changed, unchanged, tombstoned, unknown_language, unfit.
+ */
+export type UploadResult = {
+    /**
+     * Counts
+     */
+    counts: {
+        [key: string]: number;
+    };
+};
+
+/**
+ * DocumentWithContent
+ */
+export type DocumentWithContent = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Repo
+     */
+    repo: string;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Language
+     */
+    language: string;
+    /**
+     * License
+     */
+    license: string | null;
+    /**
+     * Sha256
+     */
+    sha256: string;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Content
+     */
+    content: string;
+};
+
+/**
+ * UsageReport
+ */
+export type UsageReport = {
+    /**
+     * Days
+     */
+    days: Array<UsageDay>;
+};
+
+/**
+ * UsageDay
+ *
+ * One day in UTC. Times are seconds; None on a day without answers.
+ */
+export type UsageDay = {
+    /**
+     * Day
+     */
+    day: string;
+    /**
+     * People
+     *
+     * Who have asked something
+     */
+    people: number;
+    /**
+     * Chat Answers
+     */
+    chat_answers: number;
+    /**
+     * Api Calls
+     */
+    api_calls: number;
+    /**
+     * Prompt Tokens
+     */
+    prompt_tokens: number;
+    /**
+     * Completion Tokens
+     */
+    completion_tokens: number;
+    /**
+     * First Token P50 S
+     */
+    first_token_p50_s: number | null;
+    /**
+     * First Token P95 S
+     */
+    first_token_p95_s: number | null;
+};
+
+/**
+ * AuditPage
+ *
+ * ``next_before`` is None on the last page.
+ */
+export type AuditPage = {
+    /**
+     * Items
+     */
+    items: Array<AuditEntry>;
+    /**
+     * Next Before
+     */
+    next_before: string | null;
+};
+
+/**
+ * AuditEntry
+ *
+ * ``who`` is None when that account has been deleted since.
+ */
+export type AuditEntry = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Who
+     */
+    who: string | null;
+    /**
+     * Action
+     */
+    action: string;
+    /**
+     * Subject
+     */
+    subject: string;
+    /**
+     * Details
+     */
+    details: {
+        [key: string]: unknown;
+    };
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+export type SignInMethodsData = {
     body?: never;
     path?: never;
     query?: never;
-    url: '/api/me';
+    url: '/api/auth/methods';
 };
 
-export type MeErrors = {
+export type SignInMethodsErrors = {
     /**
      * No valid API key or session came with the request
      */
@@ -640,6 +1806,10 @@ export type MeErrors = {
      * Not for this person, or the request comes from another site
      */
     403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
     /**
      * The server is full; come back after `Retry-After` seconds
      */
@@ -654,16 +1824,16 @@ export type MeErrors = {
     503: Problem;
 };
 
-export type MeError = MeErrors[keyof MeErrors];
+export type SignInMethodsError = SignInMethodsErrors[keyof SignInMethodsErrors];
 
-export type MeResponses = {
+export type SignInMethodsResponses = {
     /**
      * Successful Response
      */
-    200: Me;
+    200: SignInMethods;
 };
 
-export type MeResponse = MeResponses[keyof MeResponses];
+export type SignInMethodsResponse = SignInMethodsResponses[keyof SignInMethodsResponses];
 
 export type LoginData = {
     body: SignIn;
@@ -739,9 +1909,17 @@ export type LogoutData = {
 
 export type LogoutErrors = {
     /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
      * Not for this person, or the request comes from another site
      */
     403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
     /**
      * The server is full; come back after `Retry-After` seconds
      */
@@ -767,6 +1945,961 @@ export type LogoutResponses = {
 
 export type LogoutResponse = LogoutResponses[keyof LogoutResponses];
 
+export type LookAtLinkData = {
+    body: LinkCheck;
+    path?: never;
+    query?: never;
+    url: '/api/auth/link';
+};
+
+export type LookAtLinkErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type LookAtLinkError = LookAtLinkErrors[keyof LookAtLinkErrors];
+
+export type LookAtLinkResponses = {
+    /**
+     * Successful Response
+     */
+    200: LinkHolder;
+};
+
+export type LookAtLinkResponse = LookAtLinkResponses[keyof LookAtLinkResponses];
+
+export type ChoosePasswordData = {
+    body: ChoosePassword;
+    path?: never;
+    query?: never;
+    url: '/api/auth/link/password';
+};
+
+export type ChoosePasswordErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ChoosePasswordError = ChoosePasswordErrors[keyof ChoosePasswordErrors];
+
+export type ChoosePasswordResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type ChoosePasswordResponse = ChoosePasswordResponses[keyof ChoosePasswordResponses];
+
+export type SetUpData = {
+    body: SetUp;
+    path?: never;
+    query?: never;
+    url: '/api/auth/link/setup';
+};
+
+export type SetUpErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type SetUpError = SetUpErrors[keyof SetUpErrors];
+
+export type SetUpResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type SetUpResponse = SetUpResponses[keyof SetUpResponses];
+
+export type BeginOidcData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Page
+         *
+         * Where to return to
+         */
+        page?: string;
+    };
+    url: '/api/auth/oidc/login';
+};
+
+export type BeginOidcErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type BeginOidcError = BeginOidcErrors[keyof BeginOidcErrors];
+
+export type EndOidcData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * State
+         */
+        state?: string;
+        /**
+         * Code
+         */
+        code?: string;
+        /**
+         * Error
+         */
+        error?: string;
+    };
+    url: '/api/auth/oidc/callback';
+};
+
+export type EndOidcErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EndOidcError = EndOidcErrors[keyof EndOidcErrors];
+
+export type DeleteMeData = {
+    body: DeleteMe;
+    path?: never;
+    query?: never;
+    url: '/api/me';
+};
+
+export type DeleteMeErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type DeleteMeError = DeleteMeErrors[keyof DeleteMeErrors];
+
+export type DeleteMeResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DeleteMeResponse = DeleteMeResponses[keyof DeleteMeResponses];
+
+export type MeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me';
+};
+
+export type MeErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type MeError = MeErrors[keyof MeErrors];
+
+export type MeResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type MeResponse = MeResponses[keyof MeResponses];
+
+export type UpdateMeData = {
+    body: UpdateMe;
+    path?: never;
+    query?: never;
+    url: '/api/me';
+};
+
+export type UpdateMeErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type UpdateMeError = UpdateMeErrors[keyof UpdateMeErrors];
+
+export type UpdateMeResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type UpdateMeResponse = UpdateMeResponses[keyof UpdateMeResponses];
+
+export type ChangePasswordData = {
+    body: ChangePassword;
+    path?: never;
+    query?: never;
+    url: '/api/me/password';
+};
+
+export type ChangePasswordErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ChangePasswordError = ChangePasswordErrors[keyof ChangePasswordErrors];
+
+export type ChangePasswordResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
+
+export type ListApiKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/keys';
+};
+
+export type ListApiKeysErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
+
+export type ListApiKeysResponses = {
+    /**
+     * Successful Response
+     */
+    200: ApiKeys;
+};
+
+export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
+
+export type CreateApiKeyData = {
+    body: CreateApiKey;
+    path?: never;
+    query?: never;
+    url: '/api/me/keys';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * Successful Response
+     */
+    201: NewApiKey;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type RevokeApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Key Id
+         */
+        key_id: string;
+    };
+    query?: never;
+    url: '/api/me/keys/{key_id}';
+};
+
+export type RevokeApiKeyErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
+
+export type RevokeApiKeyResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
+
+export type ExportOwnDataData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/export';
+};
+
+export type ExportOwnDataErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ExportOwnDataError = ExportOwnDataErrors[keyof ExportOwnDataErrors];
+
+export type ExportOwnDataResponses = {
+    /**
+     * The answer
+     */
+    200: OwnData;
+};
+
+export type ExportOwnDataResponse = ExportOwnDataResponses[keyof ExportOwnDataResponses];
+
+export type ExportConversationsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/conversations/export';
+};
+
+export type ExportConversationsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ExportConversationsError = ExportConversationsErrors[keyof ExportConversationsErrors];
+
+export type ExportConversationsResponses = {
+    /**
+     * The answer
+     */
+    200: Export;
+};
+
+export type ExportConversationsResponse = ExportConversationsResponses[keyof ExportConversationsResponses];
+
+export type ExportConversationData = {
+    body?: never;
+    path: {
+        /**
+         * Conversation Id
+         */
+        conversation_id: string;
+    };
+    query?: {
+        /**
+         * Format
+         *
+         * Markdown has the newest branch only
+         */
+        format?: 'json' | 'markdown';
+    };
+    url: '/api/conversations/{conversation_id}/export';
+};
+
+export type ExportConversationErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ExportConversationError = ExportConversationErrors[keyof ExportConversationErrors];
+
+export type ExportConversationResponses = {
+    /**
+     * The answer
+     */
+    200: Export;
+};
+
+export type ExportConversationResponse = ExportConversationResponses[keyof ExportConversationResponses];
+
+export type ImportConversationsData = {
+    body: Export;
+    path?: never;
+    query?: never;
+    url: '/api/conversations/import';
+};
+
+export type ImportConversationsErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ImportConversationsError = ImportConversationsErrors[keyof ImportConversationsErrors];
+
+export type ImportConversationsResponses = {
+    /**
+     * Successful Response
+     */
+    201: ImportResult;
+};
+
+export type ImportConversationsResponse = ImportConversationsResponses[keyof ImportConversationsResponses];
+
+export type DeleteConversationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Archived
+         *
+         * Only those that are archived
+         */
+        archived?: boolean;
+    };
+    url: '/api/conversations';
+};
+
+export type DeleteConversationsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type DeleteConversationsError = DeleteConversationsErrors[keyof DeleteConversationsErrors];
+
+export type DeleteConversationsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Deleted;
+};
+
+export type DeleteConversationsResponse = DeleteConversationsResponses[keyof DeleteConversationsResponses];
+
 export type ListConversationsData = {
     body?: never;
     path?: never;
@@ -776,18 +2909,34 @@ export type ListConversationsData = {
          *
          * ``next_before`` of the page before
          */
-        before?: string | null;
+        before?: string;
         /**
          * Limit
          *
          * Conversations on a page
          */
         limit?: number;
+        /**
+         * Archived
+         *
+         * Those that are archived instead of those that are not
+         */
+        archived?: boolean;
+        /**
+         * Folder
+         *
+         * Only those of this folder
+         */
+        folder?: string;
     };
     url: '/api/conversations';
 };
 
 export type ListConversationsErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
     /**
      * No valid API key or session came with the request
      */
@@ -886,6 +3035,47 @@ export type CreateConversationResponses = {
 
 export type CreateConversationResponse = CreateConversationResponses[keyof CreateConversationResponses];
 
+export type ListFoldersData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/conversations/folders';
+};
+
+export type ListFoldersErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListFoldersError = ListFoldersErrors[keyof ListFoldersErrors];
+
+export type ListFoldersResponses = {
+    /**
+     * Successful Response
+     */
+    200: FolderList;
+};
+
+export type ListFoldersResponse = ListFoldersResponses[keyof ListFoldersResponses];
+
 export type DeleteConversationData = {
     body?: never;
     path: {
@@ -911,6 +3101,10 @@ export type DeleteConversationErrors = {
      * There is no such thing, or it is not yours
      */
     404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
     /**
      * A field is missing or wrong; `param` names it
      */
@@ -948,11 +3142,40 @@ export type GetConversationData = {
          */
         conversation_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Limit
+         *
+         * Messages of the branch
+         */
+        limit?: number;
+        /**
+         * Before
+         *
+         * Those before this message
+         */
+        before?: string | null;
+        /**
+         * After
+         *
+         * Those after this message
+         */
+        after?: string | null;
+        /**
+         * Around
+         *
+         * The branch that goes through this message
+         */
+        around?: string | null;
+    };
     url: '/api/conversations/{conversation_id}';
 };
 
 export type GetConversationErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
     /**
      * No valid API key or session came with the request
      */
@@ -965,6 +3188,10 @@ export type GetConversationErrors = {
      * There is no such thing, or it is not yours
      */
     404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
     /**
      * A field is missing or wrong; `param` names it
      */
@@ -1027,6 +3254,10 @@ export type UpdateConversationErrors = {
      * The body did not arrive in time
      */
     408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
     /**
      * The body is larger than the limit
      */
@@ -1137,6 +3368,206 @@ export type SendMessageResponses = {
 };
 
 export type SendMessageResponse = SendMessageResponses[keyof SendMessageResponses];
+
+export type RegenerateAnswerData = {
+    body: Regenerate;
+    path: {
+        /**
+         * Message Id
+         */
+        message_id: string;
+    };
+    query?: never;
+    url: '/api/messages/{message_id}/regenerate';
+};
+
+export type RegenerateAnswerErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type RegenerateAnswerError = RegenerateAnswerErrors[keyof RegenerateAnswerErrors];
+
+export type RegenerateAnswerResponses = {
+    /**
+     * Successful Response
+     */
+    202: SendResult;
+};
+
+export type RegenerateAnswerResponse = RegenerateAnswerResponses[keyof RegenerateAnswerResponses];
+
+export type ContinueAnswerData = {
+    body?: never;
+    path: {
+        /**
+         * Message Id
+         */
+        message_id: string;
+    };
+    query?: never;
+    url: '/api/messages/{message_id}/continue';
+};
+
+export type ContinueAnswerErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ContinueAnswerError = ContinueAnswerErrors[keyof ContinueAnswerErrors];
+
+export type ContinueAnswerResponses = {
+    /**
+     * Successful Response
+     */
+    202: SendResult;
+};
+
+export type ContinueAnswerResponse = ContinueAnswerResponses[keyof ContinueAnswerResponses];
+
+export type SearchMessagesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Q
+         *
+         * Words, identifiers and "quoted phrases"
+         */
+        q: string;
+        /**
+         * Before
+         *
+         * ``next_before`` of the page before
+         */
+        before?: string;
+        /**
+         * Limit
+         *
+         * Messages on a page
+         */
+        limit?: number;
+    };
+    url: '/api/search';
+};
+
+export type SearchMessagesErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type SearchMessagesError = SearchMessagesErrors[keyof SearchMessagesErrors];
+
+export type SearchMessagesResponses = {
+    /**
+     * Successful Response
+     */
+    200: SearchPage;
+};
+
+export type SearchMessagesResponse = SearchMessagesResponses[keyof SearchMessagesResponses];
 
 export type StopGenerationData = {
     body?: never;
@@ -1315,6 +3746,240 @@ export type PutFeedbackResponses = {
 };
 
 export type PutFeedbackResponse = PutFeedbackResponses[keyof PutFeedbackResponses];
+
+export type ListPromptsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/prompts';
+};
+
+export type ListPromptsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListPromptsError = ListPromptsErrors[keyof ListPromptsErrors];
+
+export type ListPromptsResponses = {
+    /**
+     * Successful Response
+     */
+    200: SavedPrompts;
+};
+
+export type ListPromptsResponse = ListPromptsResponses[keyof ListPromptsResponses];
+
+export type SavePromptData = {
+    body: SavePrompt;
+    path?: never;
+    query?: never;
+    url: '/api/prompts';
+};
+
+export type SavePromptErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type SavePromptError = SavePromptErrors[keyof SavePromptErrors];
+
+export type SavePromptResponses = {
+    /**
+     * Successful Response
+     */
+    201: SavedPrompt;
+};
+
+export type SavePromptResponse = SavePromptResponses[keyof SavePromptResponses];
+
+export type DeletePromptData = {
+    body?: never;
+    path: {
+        /**
+         * Prompt Id
+         */
+        prompt_id: string;
+    };
+    query?: never;
+    url: '/api/prompts/{prompt_id}';
+};
+
+export type DeletePromptErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type DeletePromptError = DeletePromptErrors[keyof DeletePromptErrors];
+
+export type DeletePromptResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DeletePromptResponse = DeletePromptResponses[keyof DeletePromptResponses];
+
+export type UpdatePromptData = {
+    body: UpdatePrompt;
+    path: {
+        /**
+         * Prompt Id
+         */
+        prompt_id: string;
+    };
+    query?: never;
+    url: '/api/prompts/{prompt_id}';
+};
+
+export type UpdatePromptErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type UpdatePromptError = UpdatePromptErrors[keyof UpdatePromptErrors];
+
+export type UpdatePromptResponses = {
+    /**
+     * Successful Response
+     */
+    200: SavedPrompt;
+};
+
+export type UpdatePromptResponse = UpdatePromptResponses[keyof UpdatePromptResponses];
 
 export type ListModelsData = {
     body?: never;
@@ -1505,3 +4170,929 @@ export type GetTrainingRunResponses = {
 };
 
 export type GetTrainingRunResponse = GetTrainingRunResponses[keyof GetTrainingRunResponses];
+
+export type ListTrainingRowsData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         */
+        run_id: string;
+    };
+    query?: {
+        /**
+         * Kept
+         *
+         * Learned or judged from, or not
+         */
+        kept?: boolean | null;
+        /**
+         * Split
+         */
+        split?: Split | null;
+        /**
+         * Source
+         */
+        source?: 'correction' | 'rating' | 'interaction' | 'document' | 'replay' | null;
+        /**
+         * Reason
+         *
+         * Why a row was not kept
+         */
+        reason?: string | null;
+        /**
+         * After
+         *
+         * ``next_after`` of the page before
+         */
+        after?: string | null;
+        /**
+         * Limit
+         *
+         * Rows on a page
+         */
+        limit?: number;
+    };
+    url: '/api/training/runs/{run_id}/rows';
+};
+
+export type ListTrainingRowsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListTrainingRowsError = ListTrainingRowsErrors[keyof ListTrainingRowsErrors];
+
+export type ListTrainingRowsResponses = {
+    /**
+     * Successful Response
+     */
+    200: TrainingRowsPage;
+};
+
+export type ListTrainingRowsResponse = ListTrainingRowsResponses[keyof ListTrainingRowsResponses];
+
+export type IncludeInTrainingData = {
+    body?: never;
+    path: {
+        /**
+         * Source
+         */
+        source: 'correction' | 'rating' | 'interaction' | 'document' | 'replay';
+        /**
+         * Source Id
+         */
+        source_id: string;
+    };
+    query?: never;
+    url: '/api/training/exclusions/{source}/{source_id}';
+};
+
+export type IncludeInTrainingErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type IncludeInTrainingError = IncludeInTrainingErrors[keyof IncludeInTrainingErrors];
+
+export type IncludeInTrainingResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type IncludeInTrainingResponse = IncludeInTrainingResponses[keyof IncludeInTrainingResponses];
+
+export type ExcludeFromTrainingData = {
+    body?: never;
+    path: {
+        /**
+         * Source
+         */
+        source: 'correction' | 'rating' | 'interaction' | 'document' | 'replay';
+        /**
+         * Source Id
+         */
+        source_id: string;
+    };
+    query?: never;
+    url: '/api/training/exclusions/{source}/{source_id}';
+};
+
+export type ExcludeFromTrainingErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ExcludeFromTrainingError = ExcludeFromTrainingErrors[keyof ExcludeFromTrainingErrors];
+
+export type ExcludeFromTrainingResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type ExcludeFromTrainingResponse = ExcludeFromTrainingResponses[keyof ExcludeFromTrainingResponses];
+
+export type ListUsersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Search
+         *
+         * Part of a name or an address
+         */
+        search?: string;
+        /**
+         * After
+         *
+         * ``next_after`` of the page before
+         */
+        after?: string | null;
+        /**
+         * Limit
+         *
+         * Users on a page
+         */
+        limit?: number;
+    };
+    url: '/api/admin/users';
+};
+
+export type ListUsersErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListUsersError = ListUsersErrors[keyof ListUsersErrors];
+
+export type ListUsersResponses = {
+    /**
+     * Successful Response
+     */
+    200: UserPage;
+};
+
+export type ListUsersResponse = ListUsersResponses[keyof ListUsersResponses];
+
+export type CreateUserData = {
+    body: CreateUser;
+    path?: never;
+    query?: never;
+    url: '/api/admin/users';
+};
+
+export type CreateUserErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type CreateUserError = CreateUserErrors[keyof CreateUserErrors];
+
+export type CreateUserResponses = {
+    /**
+     * Successful Response
+     */
+    201: NewUser;
+};
+
+export type CreateUserResponse = CreateUserResponses[keyof CreateUserResponses];
+
+export type DeleteUserData = {
+    body?: never;
+    path: {
+        /**
+         * User Id
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/admin/users/{user_id}';
+};
+
+export type DeleteUserErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type DeleteUserError = DeleteUserErrors[keyof DeleteUserErrors];
+
+export type DeleteUserResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DeleteUserResponse = DeleteUserResponses[keyof DeleteUserResponses];
+
+export type UpdateUserData = {
+    body: UpdateUser;
+    path: {
+        /**
+         * User Id
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/admin/users/{user_id}';
+};
+
+export type UpdateUserErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type UpdateUserError = UpdateUserErrors[keyof UpdateUserErrors];
+
+export type UpdateUserResponses = {
+    /**
+     * Successful Response
+     */
+    200: User;
+};
+
+export type UpdateUserResponse = UpdateUserResponses[keyof UpdateUserResponses];
+
+export type CreateLinkData = {
+    body?: never;
+    path: {
+        /**
+         * User Id
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/admin/users/{user_id}/link';
+};
+
+export type CreateLinkErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type CreateLinkError = CreateLinkErrors[keyof CreateLinkErrors];
+
+export type CreateLinkResponses = {
+    /**
+     * Successful Response
+     */
+    201: Link;
+};
+
+export type CreateLinkResponse = CreateLinkResponses[keyof CreateLinkResponses];
+
+export type ListReposData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/admin/documents/repos';
+};
+
+export type ListReposErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListReposError = ListReposErrors[keyof ListReposErrors];
+
+export type ListReposResponses = {
+    /**
+     * Successful Response
+     */
+    200: Repos;
+};
+
+export type ListReposResponse = ListReposResponses[keyof ListReposResponses];
+
+export type ListDocumentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Repo
+         */
+        repo?: string | null;
+        /**
+         * Search
+         *
+         * Part of a path
+         */
+        search?: string;
+        /**
+         * After
+         *
+         * ``next_after`` of the page before
+         */
+        after?: string | null;
+        /**
+         * Limit
+         *
+         * Files on a page
+         */
+        limit?: number;
+    };
+    url: '/api/admin/documents';
+};
+
+export type ListDocumentsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListDocumentsError = ListDocumentsErrors[keyof ListDocumentsErrors];
+
+export type ListDocumentsResponses = {
+    /**
+     * Successful Response
+     */
+    200: DocumentPage;
+};
+
+export type ListDocumentsResponse = ListDocumentsResponses[keyof ListDocumentsResponses];
+
+export type UploadDocumentsData = {
+    body: UploadDocuments;
+    path?: never;
+    query?: never;
+    url: '/api/admin/documents';
+};
+
+export type UploadDocumentsErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type UploadDocumentsError = UploadDocumentsErrors[keyof UploadDocumentsErrors];
+
+export type UploadDocumentsResponses = {
+    /**
+     * Successful Response
+     */
+    200: UploadResult;
+};
+
+export type UploadDocumentsResponse = UploadDocumentsResponses[keyof UploadDocumentsResponses];
+
+export type EraseDocumentData = {
+    body?: never;
+    path: {
+        /**
+         * Document Id
+         */
+        document_id: string;
+    };
+    query?: never;
+    url: '/api/admin/documents/{document_id}';
+};
+
+export type EraseDocumentErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EraseDocumentError = EraseDocumentErrors[keyof EraseDocumentErrors];
+
+export type EraseDocumentResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EraseDocumentResponse = EraseDocumentResponses[keyof EraseDocumentResponses];
+
+export type GetDocumentData = {
+    body?: never;
+    path: {
+        /**
+         * Document Id
+         */
+        document_id: string;
+    };
+    query?: never;
+    url: '/api/admin/documents/{document_id}';
+};
+
+export type GetDocumentErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type GetDocumentError = GetDocumentErrors[keyof GetDocumentErrors];
+
+export type GetDocumentResponses = {
+    /**
+     * Successful Response
+     */
+    200: DocumentWithContent;
+};
+
+export type GetDocumentResponse = GetDocumentResponses[keyof GetDocumentResponses];
+
+export type GetUsageData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Days
+         *
+         * Days, up to today
+         */
+        days?: number;
+    };
+    url: '/api/admin/usage';
+};
+
+export type GetUsageErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type GetUsageError = GetUsageErrors[keyof GetUsageErrors];
+
+export type GetUsageResponses = {
+    /**
+     * Successful Response
+     */
+    200: UsageReport;
+};
+
+export type GetUsageResponse = GetUsageResponses[keyof GetUsageResponses];
+
+export type ListAuditLogData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Before
+         *
+         * ``next_before`` of the page before
+         */
+        before?: string | null;
+        /**
+         * Limit
+         *
+         * Entries on a page
+         */
+        limit?: number;
+    };
+    url: '/api/admin/audit';
+};
+
+export type ListAuditLogErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListAuditLogError = ListAuditLogErrors[keyof ListAuditLogErrors];
+
+export type ListAuditLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: AuditPage;
+};
+
+export type ListAuditLogResponse = ListAuditLogResponses[keyof ListAuditLogResponses];

@@ -7,7 +7,7 @@ import { Button, buttonClass } from './button';
 const BACKDROP =
   'fixed inset-0 z-40 bg-black/35 transition-opacity duration-150 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0 dark:bg-black/60';
 const POPUP =
-  'fixed left-1/2 top-1/2 z-50 flex max-h-[90dvh] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2 flex-col gap-4 rounded-2xl border bg-popover p-5 text-popover-foreground shadow-float transition duration-150 data-[ending-style]:scale-[0.98] data-[starting-style]:scale-[0.98] data-[ending-style]:opacity-0 data-[starting-style]:opacity-0';
+  'fixed left-1/2 top-1/2 z-50 flex max-h-[90dvh] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2 flex-col gap-4 overflow-y-auto [overflow-wrap:anywhere] rounded-2xl border bg-popover p-5 text-popover-foreground shadow-float transition duration-150 data-[ending-style]:scale-[0.98] data-[starting-style]:scale-[0.98] data-[ending-style]:opacity-0 data-[starting-style]:opacity-0';
 
 interface DialogProps {
   open: boolean;
@@ -16,12 +16,14 @@ interface DialogProps {
   description?: ReactNode;
   children: ReactNode;
   className?: string;
+  /** A press outside does not close it: what it shows cannot be seen again. */
+  sticky?: boolean;
 }
 
 /** A modal with a title; focus stays inside and returns where it came from. */
-export function Dialog({ open, onOpenChange, title, description, children, className }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, children, className, sticky }: DialogProps) {
   return (
-    <Base.Root open={open} onOpenChange={onOpenChange}>
+    <Base.Root open={open} onOpenChange={onOpenChange} disablePointerDismissal={sticky}>
       <Base.Portal>
         <Base.Backdrop className={BACKDROP} />
         <Base.Popup className={cn(POPUP, className ?? 'max-w-md')}>
@@ -87,7 +89,7 @@ export function Drawer({
   onOpenChange,
   title,
   children,
-}: Omit<DialogProps, 'description' | 'className'>) {
+}: Omit<DialogProps, 'description' | 'className' | 'sticky'>) {
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>

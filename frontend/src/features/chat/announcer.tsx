@@ -17,7 +17,7 @@ export function Announcer({ text, active }: AnnouncerProps) {
     if (!active && !wasActive.current) return;
     const { say, upTo } = announce(text, spoken.current, !active);
     spoken.current = upTo;
-    if (!active) wasActive.current = false;
+    wasActive.current = active;
     if (say) setSentence(say);
   }, [text, active]);
 

@@ -1,4 +1,4 @@
-import { PencilLine, ThumbsDown, ThumbsUp } from 'lucide-react';
+import { PencilLine, RefreshCw, ThumbsDown, ThumbsUp } from 'lucide-react';
 import { useState } from 'react';
 import type { Message } from '@/api/generated';
 import { Button, IconButton } from '@/components/ui/button';
@@ -7,8 +7,13 @@ import { cn } from '@/lib/cn';
 import { CorrectionEditor } from './correction-editor';
 import { useFeedback } from './use-feedback';
 
-/** Copy, rate, correct. */
-export function AnswerActions({ message }: { message: Message }) {
+interface AnswerActionsProps {
+  message: Message;
+  onRegenerate?: (answer: Message) => void;
+}
+
+/** Copy, ask for another one, rate, correct. */
+export function AnswerActions({ message, onRegenerate }: AnswerActionsProps) {
   const feedback = useFeedback(message);
   const [editing, setEditing] = useState(false);
   const rating = message.feedback?.rating ?? null;
@@ -18,6 +23,11 @@ export function AnswerActions({ message }: { message: Message }) {
   return (
     <div className="-ml-2 flex items-center gap-0.5">
       <CopyButton label="Copy answer" text={message.content} />
+      {onRegenerate && (
+        <IconButton label="Regenerate" onClick={() => onRegenerate(message)}>
+          <RefreshCw aria-hidden />
+        </IconButton>
+      )}
       <IconButton label="Good answer" aria-pressed={rating === 1} onClick={() => rate(1)}>
         <ThumbsUp aria-hidden className={cn(rating === 1 && 'fill-primary/25 text-primary')} />
       </IconButton>

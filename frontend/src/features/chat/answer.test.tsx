@@ -4,7 +4,7 @@ import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Feedback, Message } from '@/api/generated';
 import { FakeEventSource } from '@/testing/fake-event-source';
-import { makeConversation, makeMessage } from '@/testing/fixtures';
+import { makeMessage, makeThread } from '@/testing/fixtures';
 import { renderWithQueries } from '@/testing/render';
 import { server } from '@/testing/server';
 import { Answer } from './answer';
@@ -22,7 +22,7 @@ const FINISHED = makeMessage({
 function showInConversation(message: Message) {
   let stored = message;
   const rated: unknown[] = [];
-  const whole = () => ({ ...makeConversation(), messages: [stored] });
+  const whole = () => makeThread([stored]);
   server.use(
     http.get('*/api/conversations/conversation-1', () => HttpResponse.json(whole())),
     http.put<never, Feedback>('*/api/messages/answer-1/feedback', async ({ request }) => {
@@ -58,7 +58,7 @@ describe('an answer being made', () => {
   });
 
   it('stays finished when an older state of the conversation arrives late', async () => {
-    const stale = { ...makeConversation(), messages: [makeMessage({ status: 'writing' })] };
+    const stale = makeThread([makeMessage({ status: 'writing' })]);
     const fresh = { ...stale, messages: [FINISHED] };
     const late = Promise.withResolvers<void>();
     let questions = 0;
@@ -87,7 +87,7 @@ describe('an answer being made', () => {
   });
 
   it('learns from the stored message what became of it when the stream is refused', async () => {
-    const stale = { ...makeConversation(), messages: [makeMessage({ status: 'writing' })] };
+    const stale = makeThread([makeMessage({ status: 'writing' })]);
     const truth = { ...stale, messages: [makeMessage({ status: 'interrupted', content: 'Use' })] };
     server.use(http.get('*/api/conversations/conversation-1', () => HttpResponse.json(truth)));
     renderWithQueries(<Cached conversation={stale} />);

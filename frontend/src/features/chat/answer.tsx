@@ -1,4 +1,4 @@
-import { RotateCcw } from 'lucide-react';
+import { ArrowRight, RotateCcw } from 'lucide-react';
 import { memo } from 'react';
 import type { Message } from '@/api/generated';
 import { Markdown } from '@/components/markdown/markdown';
@@ -7,18 +7,20 @@ import { Announcer } from './announcer';
 import { AnswerActions } from './answer-actions';
 import { AnswerFigures } from './answer-figures';
 import { StageLine } from './stage-line';
-import { isRetryable, outcomeSentence } from './stages';
+import { isRetryable, isUnfinished, outcomeSentence } from './stages';
 import { isActive } from './thread';
 import { useGeneration } from './use-generation';
 
 interface AnswerProps {
   message: Message;
-  /** Sends the question again; absent where that makes no sense. */
+  /** Asks for another answer beside this one; absent where that cannot be. */
   onRetry?: (answer: Message) => void;
+  /** Lets it go on where it broke off; absent where that cannot be. */
+  onContinue?: (answer: Message) => void;
 }
 
 /** One answer, from queued to finished. Memoised: a token renders the one answer that it belongs to. */
-export const Answer = memo(function Answer({ message: stored, onRetry }: AnswerProps) {
+export const Answer = memo(function Answer({ message: stored, onRetry, onContinue }: AnswerProps) {
   const stream = useGeneration(stored);
   // The stored message may lag behind a stream that has ended.
   const message = (isActive(stored) && stream.message) || stored;
@@ -27,13 +29,18 @@ export const Answer = memo(function Answer({ message: stored, onRetry }: AnswerP
   return (
     <article data-testid="answer" data-status={message.status} aria-label="Answer" aria-busy={active}>
       {text && <Markdown text={text} streaming={active} />}
-      {active ? <StageLine stream={stream} /> : <Finished message={message} onRetry={onRetry} />}
+      {active ? (
+        <StageLine stream={stream} />
+      ) : (
+        <Finished message={message} onRetry={onRetry} onContinue={onContinue} />
+      )}
       <Announcer text={text} active={active} />
     </article>
   );
 });
 
-function Finished({ message, onRetry }: AnswerProps) {
+function Finished({ message, onRetry, onContinue }: AnswerProps) {
+  const retryable = isRetryable(message);
   const outcome = outcomeSentence(message);
   return (
     <>
@@ -42,7 +49,13 @@ function Finished({ message, onRetry }: AnswerProps) {
           <span data-testid="outcome" className={message.status === 'error' ? 'text-destructive' : undefined}>
             {outcome}
           </span>
-          {onRetry && isRetryable(message) && (
+          {onContinue && isUnfinished(message) && (
+            <Button size="sm" onClick={() => onContinue(message)}>
+              <ArrowRight aria-hidden />
+              Continue
+            </Button>
+          )}
+          {onRetry && retryable && (
             <Button size="sm" onClick={() => onRetry(message)}>
               <RotateCcw aria-hidden />
               Try again
@@ -51,7 +64,9 @@ function Finished({ message, onRetry }: AnswerProps) {
         </div>
       )}
       <div className="mt-2 flex flex-wrap items-center gap-x-4 gap-y-1">
-        {message.content && <AnswerActions message={message} />}
+        {message.content && (
+          <AnswerActions message={message} onRegenerate={retryable ? undefined : onRetry} />
+        )}
         <AnswerFigures message={message} />
       </div>
     </>

@@ -7,7 +7,8 @@ import { conversationQuery } from './queries';
 export function Cached({ conversation }: { conversation: ConversationWithMessages }) {
   const client = useQueryClient();
   const query = conversationQuery(conversation.id);
-  if (!client.getQueryData(query.queryKey)) client.setQueryData(query.queryKey, conversation);
+  if (!client.getQueryData(query.queryKey))
+    client.setQueryData(query.queryKey, { ...conversation, anchor: null });
   const { data } = useQuery(query);
   const message = data?.messages.at(-1);
   return message ? <Answer message={message} /> : null;

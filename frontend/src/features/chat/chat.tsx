@@ -1,25 +1,38 @@
-import { useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useRef } from 'react';
-import type { Message } from '@/api/generated';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { sentenceOf } from '@/api/problem';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
+import { toast } from '@/components/ui/toaster';
 import { useTitle } from '@/lib/use-title';
 import { ChatDock } from './chat-dock';
 import type { ComposerHandle } from './composer';
-import { conversationQuery } from './queries';
+import { conversationQuery, endOfBranch, leaveConversation, showMessage } from './queries';
 import { isActive, threadOf } from './thread';
 import { ThreadView } from './thread-view';
 import { useDraft } from './use-draft';
 import { type Sent, useSend } from './use-send';
 
-const NOTHING: Message[] = [];
+const nothing = () => undefined;
+
+interface ChatProps {
+  conversationId: string;
+  /** A message to bring into view and to mark. */
+  message?: string | null;
+  /** The message has been shown. */
+  onShown?: () => void;
+}
 
 /** A conversation. Give it the id as key: drafts and sends belong to one conversation. */
-export function Chat({ conversationId }: { conversationId: string }) {
-  const { data, error, refetch } = useQuery(conversationQuery(conversationId));
-  const messages = data?.messages ?? NOTHING;
-  const thread = useMemo(() => threadOf(messages), [messages]);
+export function Chat({ conversationId, message = null, onShown = nothing }: ChatProps) {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery(conversationQuery(conversationId, message));
+  const thread = useMemo(() => (data ? threadOf(data) : []), [data]);
+  useEffect(() => {
+    if (message) void showMessage(client, conversationId, message);
+  }, [client, conversationId, message]);
+  useEffect(() => () => leaveConversation(client, conversationId), [client, conversationId]);
+
   const composer = useRef<ComposerHandle>(null);
   const title = data ? data.title || 'New chat' : null;
   useTitle(title);
@@ -34,13 +47,30 @@ export function Chat({ conversationId }: { conversationId: string }) {
   );
   const sending = useSend(conversationId, onSent);
   const { send } = sending;
-  const retry = useCallback((question: Message) => send(question.content, question.parent_id), [send]);
+  const sendAtEnd = useCallback(
+    (content: string) => {
+      endOfBranch(client, conversationId).then(
+        (parentId) => send(content, parentId),
+        (reason) => toast(`The message was not sent. ${sentenceOf(reason)}`),
+      );
+    },
+    [client, conversationId, send],
+  );
+  const answering = thread.find(isActive) ?? null;
+  const busy = answering !== null || sending.state.kind === 'sending' || sending.state.kind === 'waiting';
 
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <h1 className="sr-only">{title ?? 'Conversation'}</h1>
       {data ? (
-        <ThreadView thread={thread} onRetry={retry} />
+        <ThreadView
+          conversation={data}
+          thread={thread}
+          wanted={message}
+          onShown={onShown}
+          onRegenerate={busy ? undefined : sending.regenerate}
+          onContinue={busy ? undefined : sending.goOn}
+        />
       ) : (
         <div className="flex-1 p-4 sm:p-6">
           {error ? (
@@ -64,10 +94,10 @@ export function Chat({ conversationId }: { conversationId: string }) {
       )}
       <ChatDock
         handle={composer}
-        sending={sending}
+        sending={{ ...sending, send: sendAtEnd }}
         draft={draft}
         onDraft={setDraft}
-        answering={thread.find(isActive) ?? null}
+        answering={answering}
       />
     </div>
   );

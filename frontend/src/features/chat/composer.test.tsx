@@ -66,4 +66,11 @@ describe('the composer', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Stop' }));
     expect(onStop).toHaveBeenCalledOnce();
   });
+
+  it('stops the answer on Escape, once', async () => {
+    const onStop = vi.fn();
+    const { field } = show({ onStop });
+    await userEvent.type(field, '{Escape}');
+    expect(onStop).toHaveBeenCalledOnce();
+  });
 });

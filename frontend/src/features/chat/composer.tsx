@@ -22,7 +22,7 @@ interface ComposerProps {
   handle?: Ref<ComposerHandle>;
 }
 
-/** Where messages are written. Enter sends, Shift+Enter starts a new line. */
+/** Where messages are written. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, blocked, handle }: ComposerProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
@@ -34,7 +34,9 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
     if (!reason) onSend(draft);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    if (event.nativeEvent.isComposing) return;
+    if (event.key === 'Escape' && onStop && !stopping) onStop();
+    if (event.key !== 'Enter' || event.shiftKey) return;
     event.preventDefault();
     send();
   };
@@ -43,6 +45,7 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
     <div className="rounded-2xl border border-input bg-card shadow-card transition-colors focus-within:border-ring">
       <textarea
         ref={area}
+        data-composer
         value={draft}
         onChange={(event) => onDraft(event.target.value)}
         onKeyDown={onKeyDown}

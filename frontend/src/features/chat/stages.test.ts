@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeMessage } from '@/testing/fixtures';
-import { isRetryable, outcomeSentence, stageSentence } from './stages';
+import { isRetryable, isUnfinished, outcomeSentence, stageSentence } from './stages';
 import { initialStream, type Stage } from './stream';
 
 const sentence = (stage: Stage) =>
@@ -33,5 +33,16 @@ describe('the outcome', () => {
   it('offers another try exactly where something is missing', () => {
     expect(isRetryable(makeMessage({ status: 'done' }))).toBe(false);
     expect(isRetryable(makeMessage({ status: 'interrupted' }))).toBe(true);
+  });
+
+  it('lets an answer go on exactly where it broke off', () => {
+    const can = (changes: Parameters<typeof makeMessage>[0]) =>
+      isUnfinished(makeMessage({ content: 'half', ...changes }));
+    expect(can({ finish_reason: 'length' })).toBe(true);
+    expect(can({ status: 'stopped' })).toBe(true);
+    expect(can({ status: 'interrupted' })).toBe(true);
+    expect(can({ finish_reason: 'stop' })).toBe(false);
+    expect(can({ status: 'stopped', content: '' })).toBe(false);
+    expect(can({ status: 'writing' })).toBe(false);
   });
 });

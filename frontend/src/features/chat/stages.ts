@@ -35,10 +35,16 @@ export function outcomeSentence(message: Message): string | null {
     case 'error':
       return message.error ?? 'The answer failed.';
     default:
-      return message.finish_reason === 'length' ? 'Cut off at the length limit. Ask it to continue.' : null;
+      return message.finish_reason === 'length' ? 'Cut off at the length limit.' : null;
   }
 }
 
 export function isRetryable(message: Message): boolean {
   return message.status === 'stopped' || message.status === 'interrupted' || message.status === 'error';
+}
+
+/** Whether the model can go on where the answer broke off. */
+export function isUnfinished(message: Message): boolean {
+  const broken = isRetryable(message) || (message.status === 'done' && message.finish_reason === 'length');
+  return broken && message.content !== '';
 }

@@ -19,7 +19,11 @@ export interface StreamState {
   message: Message | null;
 }
 
-export type StreamAction = StreamEvent | { type: 'connection'; state: ConnectionState };
+export type StreamAction =
+  | StreamEvent
+  | { type: 'connection'; state: ConnectionState }
+  /** The answer goes on after its end. */
+  | { type: 'restart'; message: Message };
 
 /** Before the first event: the text stored so far, so that a reload does not blank it. */
 export function initialStream(message: Message): StreamState {
@@ -37,6 +41,7 @@ export function initialStream(message: Message): StreamState {
  * is already there (a replay after reconnecting) is left out, and nothing changes after the end.
  */
 export function reduceStream(state: StreamState, action: StreamAction): StreamState {
+  if (action.type === 'restart') return initialStream(action.message);
   if (state.stage.kind === 'ended') return state;
   switch (action.type) {
     case 'connection':

@@ -1,56 +1,95 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { ArrowDown } from 'lucide-react';
-import { useCallback } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useStickToBottom } from 'use-stick-to-bottom';
 import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
-import { Answer } from './answer';
-import { Question } from './question';
+import { MoreMessages } from './more-messages';
+import { showBranch } from './queries';
+import { familiesOf, type Loaded } from './thread';
+import { ThreadMessage } from './thread-message';
+import { useKeptPlace } from './use-kept-place';
+import { useMark } from './use-mark';
+import { usePages } from './use-pages';
 
 /** Messages near the end are always laid out, so that the view can stay at the bottom. */
 const LAID_OUT = 8;
 
+/** This near to the top, in pixels, what comes before is loaded. */
+const NEAR_TOP = 600;
+
 interface ThreadViewProps {
+  conversation: Loaded;
   thread: Message[];
-  onRetry: (question: Message) => void;
+  /** A message to bring into view and to mark. */
+  wanted: string | null;
+  onShown: () => void;
+  /** Absent while an answer is being made. */
+  onRegenerate?: (answerId: string) => void;
+  onContinue?: (answerId: string) => void;
 }
 
 /** The conversation; stays at its end while an answer grows, unless the reader has scrolled up. */
-export function ThreadView({ thread, onRetry }: ThreadViewProps) {
-  const { scrollRef, contentRef, isAtBottom, scrollToBottom } = useStickToBottom({
-    initial: 'instant',
+export function ThreadView({
+  conversation,
+  thread,
+  wanted,
+  onShown,
+  onRegenerate,
+  onContinue,
+}: ThreadViewProps) {
+  const { id, messages, earlier, later } = conversation;
+  const client = useQueryClient();
+  const [begin] = useState<false | 'instant'>(wanted || later ? false : 'instant');
+  const { scrollRef, contentRef, isAtBottom, scrollToBottom, stopScroll } = useStickToBottom({
+    initial: begin,
     resize: 'instant',
   });
-  const retry = useCallback(
-    (answer: Message) => {
-      const question = thread.find((message) => message.id === answer.parent_id);
-      if (question) onRetry(question);
-    },
-    [thread, onRetry],
-  );
-  const last = thread.at(-1);
+  const families = useMemo(() => familiesOf(messages), [messages]);
+  const pages = usePages(id);
+  const notePlace = useKeptPlace(scrollRef, thread[0]?.id);
+  const shown = useCallback(() => {
+    stopScroll();
+    onShown();
+  }, [stopScroll, onShown]);
+  const isThere = thread.some((message) => message.id === wanted);
+  const marked = useMark(scrollRef, wanted, isThere, shown);
+  const show = useCallback((messageId: string) => void showBranch(client, id, messageId), [client, id]);
+  const retry = useMemo(() => onRegenerate && ((answer: Message) => onRegenerate(answer.id)), [onRegenerate]);
+  const goOn = useMemo(() => onContinue && ((answer: Message) => onContinue(answer.id)), [onContinue]);
+  const last = later ? undefined : thread.at(-1);
+
+  const onScroll = () => {
+    notePlace();
+    const top = scrollRef.current?.scrollTop ?? 0;
+    if (earlier && top < NEAR_TOP && !pages.earlier.error) pages.earlier.load();
+  };
 
   return (
     <div className="relative min-h-0 flex-1">
       <section
         ref={scrollRef}
+        onScroll={onScroll}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
         tabIndex={0}
         aria-label="Conversation"
         className="h-full overflow-y-auto -outline-offset-2"
       >
         <div ref={contentRef} className="mx-auto flex max-w-[48rem] flex-col gap-7 px-4 pt-6 pb-10 sm:px-6">
+          {earlier && <MoreMessages which="earlier" loading={pages.earlier} />}
           {thread.map((message, index) => (
-            <div
+            <ThreadMessage
               key={message.id}
-              className={index < thread.length - LAID_OUT ? 'message-offscreen' : undefined}
-            >
-              {message.author === 'user' ? (
-                <Question message={message} />
-              ) : (
-                <Answer message={message} onRetry={message === last ? retry : undefined} />
-              )}
-            </div>
+              message={message}
+              family={families.get(message.id)}
+              offscreen={index < thread.length - LAID_OUT && message.id !== marked}
+              marked={message.id === marked}
+              onShow={show}
+              onRetry={retry}
+              onContinue={message === last ? goOn : undefined}
+            />
           ))}
+          {later && <MoreMessages which="later" loading={pages.later} />}
         </div>
       </section>
       {!isAtBottom && (

@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useReducer } from 'react';
+import { useEffect, useReducer, useState } from 'react';
 import type { Message } from '@/api/generated';
 import { followGeneration } from '@/api/sse';
 import { refreshConversation, refreshConversationList, storeMessages } from './queries';
@@ -11,7 +11,13 @@ export function useGeneration(message: Message): StreamState {
   const client = useQueryClient();
   const [state, dispatch] = useReducer(reduceStream, message, initialStream);
   const { id, conversation_id: conversationId } = message;
-  const active = isActive(message) && state.message === null;
+  const wanted = isActive(message);
+  const [was, setWas] = useState(wanted);
+  if (was !== wanted) {
+    setWas(wanted);
+    if (wanted) dispatch({ type: 'restart', message });
+  }
+  const active = wanted && state.message === null;
 
   useEffect(() => {
     if (!active) return;

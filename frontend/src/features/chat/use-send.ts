@@ -1,6 +1,13 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { type Conversation, createConversation, type SendResult, sendMessage } from '@/api/generated';
+import {
+  type Conversation,
+  continueAnswer,
+  createConversation,
+  regenerateAnswer,
+  type SendResult,
+  sendMessage,
+} from '@/api/generated';
 import { ApiError, sentenceOf } from '@/api/problem';
 import { randomId } from '@/lib/ids';
 import { refreshConversationList, storeConversation, storeMessages } from './queries';
@@ -12,12 +19,11 @@ export type SendState =
   | { kind: 'waiting'; until: number; detail: string }
   | { kind: 'failed'; detail: string; retryable: boolean };
 
-interface Attempt {
-  content: string;
-  parentId: string | null;
-  /** The same for every try, so that however often it is sent it is one message. */
-  key: string;
-}
+/** What the server is asked for. The key is the same for every try, so that however often it is sent it is done once. */
+type Attempt =
+  | { kind: 'message'; content: string; parentId: string | null; key: string }
+  | { kind: 'another'; answerId: string; key: string }
+  | { kind: 'more'; answerId: string };
 
 export interface Sent {
   conversationId: string;
@@ -27,7 +33,7 @@ export interface Sent {
 const IDLE: SendState = { kind: 'idle' };
 const DEFAULT_WAIT_S = 5;
 
-/** Sends messages to a conversation, or to a new one when `conversationId` is null. */
+/** Asks for answers in a conversation, or in a new one when `conversationId` is null. */
 export function useSend(conversationId: string | null, onSent: (sent: Sent) => void) {
   const client = useQueryClient();
   const [state, setState] = useState<SendState>(IDLE);
@@ -55,7 +61,7 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
       attempt.current = null;
       setState(IDLE);
       store(id, result);
-      onSent({ conversationId: id, content: current.content });
+      if (current.kind === 'message') onSent({ conversationId: id, content: current.content });
     } catch (error) {
       setState(refused(error));
     }
@@ -64,8 +70,27 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
   const send = useCallback(
     (content: string, parentId: string | null = null) => {
       const previous = attempt.current;
-      const same = previous?.content === content && previous.parentId === parentId;
-      attempt.current = same ? previous : { content, parentId, key: randomId() };
+      const same =
+        previous?.kind === 'message' && previous.content === content && previous.parentId === parentId;
+      attempt.current = same ? previous : { kind: 'message', content, parentId, key: randomId() };
+      void run();
+    },
+    [run],
+  );
+
+  const regenerate = useCallback(
+    (answerId: string) => {
+      const previous = attempt.current;
+      const same = previous?.kind === 'another' && previous.answerId === answerId;
+      attempt.current = same ? previous : { kind: 'another', answerId, key: randomId() };
+      void run();
+    },
+    [run],
+  );
+
+  const goOn = useCallback(
+    (answerId: string) => {
+      attempt.current = { kind: 'more', answerId };
       void run();
     },
     [run],
@@ -79,7 +104,7 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
     return () => clearTimeout(timer);
   }, [state, run]);
 
-  return { state, send, retry: run, cancel };
+  return { state, send, regenerate, goOn, retry: run, cancel };
 }
 
 async function create(): Promise<Conversation> {
@@ -87,13 +112,28 @@ async function create(): Promise<Conversation> {
   return data;
 }
 
-async function post(conversationId: string, { content, parentId, key }: Attempt): Promise<SendResult> {
-  const { data } = await sendMessage({
-    path: { conversation_id: conversationId },
-    body: { content, parent_id: parentId, idempotency_key: key },
-    throwOnError: true,
-  });
+async function post(conversationId: string, attempt: Attempt): Promise<SendResult> {
+  const { data } = await request(conversationId, attempt);
   return data;
+}
+
+function request(conversationId: string, attempt: Attempt) {
+  switch (attempt.kind) {
+    case 'message':
+      return sendMessage({
+        path: { conversation_id: conversationId },
+        body: { content: attempt.content, parent_id: attempt.parentId, idempotency_key: attempt.key },
+        throwOnError: true,
+      });
+    case 'another':
+      return regenerateAnswer({
+        path: { message_id: attempt.answerId },
+        body: { idempotency_key: attempt.key },
+        throwOnError: true,
+      });
+    case 'more':
+      return continueAnswer({ path: { message_id: attempt.answerId }, throwOnError: true });
+  }
 }
 
 function refused(error: unknown): SendState {

@@ -1,18 +1,18 @@
 import { Link } from '@tanstack/react-router';
-import { Ellipsis, Pencil, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useState } from 'react';
 import type { Conversation } from '@/api/generated';
-import { Menu, MenuItem } from '@/components/ui/menu';
 import { MAX_TITLE_CHARACTERS } from '@/config/app';
-import { useRename } from './queries';
+import { ConversationMenu } from './conversation-menu';
+import { useChange } from './queries';
 
-interface ConversationItemProps {
+export interface ItemProps {
   conversation: Conversation;
+  onMove: (conversation: Conversation) => void;
   onDelete: (conversation: Conversation) => void;
   onOpen: () => void;
 }
 
-export function ConversationItem({ conversation, onDelete, onOpen }: ConversationItemProps) {
+export function ConversationItem({ conversation, onMove, onDelete, onOpen }: ItemProps) {
   const [renaming, setRenaming] = useState(false);
   const title = conversation.title || 'New chat';
   if (renaming) return <RenameField conversation={conversation} onDone={() => setRenaming(false)} />;
@@ -28,28 +28,28 @@ export function ConversationItem({ conversation, onDelete, onOpen }: Conversatio
       >
         {title}
       </Link>
-      <Menu
-        label={`Actions for ${title}`}
-        trigger={<Ellipsis aria-hidden className="size-4" />}
-        triggerClassName="absolute inset-y-0 right-1 my-auto flex size-7 items-center justify-center rounded-md text-muted-foreground opacity-0 hover:text-foreground focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100 data-[popup-open]:opacity-100 pointer-coarse:opacity-100"
-      >
-        <MenuItem icon={<Pencil aria-hidden />} onSelect={() => setRenaming(true)}>
-          Rename
-        </MenuItem>
-        <MenuItem icon={<Trash2 aria-hidden />} danger onSelect={() => onDelete(conversation)}>
-          Delete
-        </MenuItem>
-      </Menu>
+      <ConversationMenu
+        conversation={conversation}
+        title={title}
+        onRename={() => setRenaming(true)}
+        onMove={() => onMove(conversation)}
+        onDelete={() => onDelete(conversation)}
+      />
     </div>
   );
 }
 
 function RenameField({ conversation, onDone }: { conversation: Conversation; onDone: () => void }) {
   const [title, setTitle] = useState(conversation.title);
-  const rename = useRename();
+  const rename = useChange();
   const save = () => {
     const trimmed = title.trim();
-    if (trimmed && trimmed !== conversation.title) rename.mutate({ id: conversation.id, title: trimmed });
+    if (trimmed && trimmed !== conversation.title)
+      rename.mutate({
+        id: conversation.id,
+        change: { title: trimmed },
+        failure: 'The name was not changed.',
+      });
     onDone();
   };
   const onKeyDown = (event: KeyboardEvent) => {

@@ -1,10 +1,13 @@
+import { Archive, Folder } from 'lucide-react';
 import { useState } from 'react';
 import type { Conversation } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
-import { Button } from '@/components/ui/button';
 import { Confirm } from '@/components/ui/dialog';
-import { ConversationItem } from './conversation-item';
-import { groupByDay, useConversations, useDelete } from './queries';
+import { ConversationGroup } from './conversation-group';
+import { ConversationItem, type ItemProps } from './conversation-item';
+import { MoveDialog } from './move-dialog';
+import { Older } from './older';
+import { type Group, groupByDay, useChange, useConversations, useDelete, useFolders } from './queries';
 
 interface ConversationListProps {
   /** A conversation was opened: the place to close a drawer. */
@@ -12,41 +15,64 @@ interface ConversationListProps {
   onDeleted: (id: string) => void;
 }
 
+/** Those that are pinned, folders, the others by day, and the way to the archive. */
 export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
   const list = useConversations();
+  const folders = useFolders();
   const [doomed, setDoomed] = useState<Conversation | null>(null);
+  const [moving, setMoving] = useState<Conversation | null>(null);
   const remove = useDelete(onDeleted);
-  const conversations = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const change = useChange();
+  const pages = list.data?.pages ?? [];
+  const pinned = pages.flatMap((page) => page.pinned);
+  const items = pages.flatMap((page) => page.items);
+  const loose = items.filter((conversation) => conversation.folder === null);
+  const item = { onOpen, onMove: setMoving, onDelete: setDoomed };
 
   return (
     <nav aria-label="Conversations" className="min-h-0 flex-1 overflow-y-auto px-3 pb-3">
       {list.isError && <p className="px-2.5 py-2 text-muted-foreground text-xs">{sentenceOf(list.error)}</p>}
-      {list.isSuccess && conversations.length === 0 && (
+      {list.isSuccess && pinned.length + items.length === 0 && (
         <p className="px-2.5 py-2 text-muted-foreground text-xs">Your conversations will be listed here.</p>
       )}
-      {groupByDay(conversations).map((group) => (
-        <section key={group.name} aria-label={group.name} className="mt-3 first:mt-0">
-          <h2 className="px-2.5 py-1 font-medium text-muted-foreground text-xs">{group.name}</h2>
-          <ul className="flex flex-col gap-px">
-            {group.conversations.map((conversation) => (
-              <li key={conversation.id}>
-                <ConversationItem conversation={conversation} onOpen={onOpen} onDelete={setDoomed} />
-              </li>
-            ))}
-          </ul>
+      {pinned.length > 0 && <Section group={{ name: 'Pinned', conversations: pinned }} {...item} />}
+      {folders.length > 0 && (
+        <section aria-label="Folders" className="mt-3 first:mt-0">
+          <h2 className="px-2.5 py-1 font-medium text-muted-foreground text-xs">Folders</h2>
+          {folders.map((folder) => (
+            <ConversationGroup
+              key={folder}
+              name={folder}
+              stored={`folder.${folder}`}
+              icon={<Folder aria-hidden />}
+              which={{ folder }}
+              {...item}
+            />
+          ))}
         </section>
-      ))}
-      {list.hasNextPage && (
-        <Button
-          variant="ghost"
-          size="sm"
-          className="mt-2 w-full"
-          disabled={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          {list.isFetchingNextPage ? 'Loading…' : 'Show older'}
-        </Button>
       )}
+      {groupByDay(loose).map((group) => (
+        <Section key={group.name} group={group} {...item} />
+      ))}
+      <Older list={list} />
+      {list.isSuccess && (
+        <div className="mt-3">
+          <ConversationGroup
+            name="Archived"
+            stored="archived"
+            icon={<Archive aria-hidden />}
+            which={{ archived: true }}
+            {...item}
+          />
+        </div>
+      )}
+      <MoveDialog
+        conversation={moving}
+        onClose={() => setMoving(null)}
+        onMove={({ id }, folder) =>
+          change.mutate({ id, change: { folder }, failure: 'The conversation was not moved.' })
+        }
+      />
       <Confirm
         open={doomed !== null}
         onOpenChange={(open) => open || setDoomed(null)}
@@ -57,5 +83,20 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
         onConfirm={() => doomed && remove.mutate(doomed.id)}
       />
     </nav>
+  );
+}
+
+function Section({ group, ...item }: { group: Group } & Omit<ItemProps, 'conversation'>) {
+  return (
+    <section aria-label={group.name} className="mt-3 first:mt-0">
+      <h2 className="px-2.5 py-1 font-medium text-muted-foreground text-xs">{group.name}</h2>
+      <ul className="flex flex-col gap-px">
+        {group.conversations.map((conversation) => (
+          <li key={conversation.id}>
+            <ConversationItem conversation={conversation} {...item} />
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

@@ -1,23 +1,54 @@
-import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
-import { type Conversation, deleteConversation, updateConversation } from '@/api/generated';
+import {
+  type QueryClient,
+  queryOptions,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import {
+  type Conversation,
+  deleteConversation,
+  exportConversation,
+  type UpdateConversation,
+  updateConversation,
+} from '@/api/generated';
 import {
   getConversationQueryKey,
   listConversationsInfiniteOptions,
+  listConversationsInfiniteQueryKey,
+  listFoldersOptions,
+  listFoldersQueryKey,
 } from '@/api/generated/@tanstack/react-query.gen';
 import { sentenceOf } from '@/api/problem';
 import { toast } from '@/components/ui/toaster';
 import { CONVERSATIONS_PAGE_SIZE } from '@/config/app';
+import { saveFile } from '@/lib/download';
 import { dayGroup } from '@/lib/format';
 
-const listOptions = () => listConversationsInfiniteOptions({ query: { limit: CONVERSATIONS_PAGE_SIZE } });
+/** Which conversations: those that are not archived, those of a folder, or those that are archived. */
+export type Which = { folder?: string; archived?: boolean };
 
-/** All conversations, newest first, a page at a time. */
-export function useConversations() {
+/** Conversations, newest first, a page at a time. */
+export function useConversations(which: Which = {}, enabled = true) {
   return useInfiniteQuery({
-    ...listOptions(),
+    ...listConversationsInfiniteOptions({ query: { limit: CONVERSATIONS_PAGE_SIZE, ...which } }),
     initialPageParam: { query: {} },
     getNextPageParam: ({ next_before: before }) => (before ? { query: { before } } : undefined),
+    enabled,
   });
+}
+
+export type ConversationPages = ReturnType<typeof useConversations>;
+
+const foldersQuery = () =>
+  queryOptions({ ...listFoldersOptions(), select: ({ items }) => items.map(({ name }) => name) });
+
+const NO_FOLDERS: string[] = [];
+
+/** The names of the folders that have something in them. */
+export function useFolders(): string[] {
+  return useQuery(foldersQuery()).data ?? NO_FOLDERS;
 }
 
 export interface Group {
@@ -35,18 +66,33 @@ export function groupByDay(conversations: Conversation[], now: Date = new Date()
   return [...groups].map(([name, members]) => ({ name, conversations: members }));
 }
 
-export function useRename() {
+function refreshLists(client: QueryClient): Promise<void> {
+  const lists = [listConversationsInfiniteQueryKey(), listFoldersQueryKey()].map(([{ _id }]) => _id);
+  return client.invalidateQueries({
+    predicate: ({ queryKey: [key] }) => lists.includes((key as { _id?: string } | undefined)?._id ?? ''),
+  });
+}
+
+interface Change {
+  id: string;
+  change: UpdateConversation;
+  /** What to say when it fails: `The name was not changed.` */
+  failure: string;
+}
+
+/** Renames, pins, files or archives a conversation. */
+export function useChange() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ id, title }: { id: string; title: string }) =>
-      updateConversation({ path: { conversation_id: id }, body: { title }, throwOnError: true }),
+    mutationFn: ({ id, change }: Change) =>
+      updateConversation({ path: { conversation_id: id }, body: change, throwOnError: true }),
     onSuccess: ({ data }) => {
       client.setQueryData(getConversationQueryKey({ path: { conversation_id: data.id } }), (old) =>
         old ? { ...old, ...data } : old,
       );
     },
-    onError: (error) => toast(`The name was not changed. ${sentenceOf(error)}`),
-    onSettled: () => client.invalidateQueries({ queryKey: listOptions().queryKey }),
+    onError: (error, { failure }) => toast(`${failure} ${sentenceOf(error)}`),
+    onSettled: () => refreshLists(client),
   });
 }
 
@@ -59,6 +105,27 @@ export function useDelete(onDeleted: (id: string) => void) {
       client.removeQueries({ queryKey: getConversationQueryKey({ path: { conversation_id: id } }) });
     },
     onError: (error) => toast(`The conversation was not deleted. ${sentenceOf(error)}`),
-    onSettled: () => client.invalidateQueries({ queryKey: listOptions().queryKey }),
+    onSettled: () => refreshLists(client),
+  });
+}
+
+export type ExportFormat = 'markdown' | 'json';
+
+const ENDINGS: Record<ExportFormat, string> = { markdown: 'md', json: 'json' };
+
+/** Saves a conversation as a file. */
+export function useExport() {
+  return useMutation({
+    mutationFn: async ({ id, format }: { id: string; format: ExportFormat }) => {
+      const { data } = await exportConversation({
+        path: { conversation_id: id },
+        query: { format },
+        parseAs: 'blob',
+        throwOnError: true,
+      });
+      // `parseAs` decides what comes; the generated type is that of the JSON.
+      saveFile(data as unknown as Blob, `conversation-${id}.${ENDINGS[format]}`);
+    },
+    onError: (error) => toast(`The conversation was not exported. ${sentenceOf(error)}`),
   });
 }

@@ -1,7 +1,7 @@
-import type { ReactNode } from 'react';
 import { useMe } from '@/api/me';
 import { sentenceOf } from '@/api/problem';
 import { Notice } from '@/components/ui/notice';
+import { Empty, Page, Section } from '@/components/ui/page';
 import { useTitle } from '@/lib/use-title';
 import { useModels, useTrainingRuns } from './queries';
 import { Rollback } from './rollback';
@@ -17,63 +17,40 @@ export function ModelsPage() {
   const named = (id: string | null | undefined) => models.data?.items.find((version) => version.id === id);
 
   return (
-    <div className="min-h-0 flex-1 overflow-y-auto">
-      <div className="mx-auto flex max-w-[52rem] flex-col gap-9 px-4 py-8 sm:px-8">
-        <div className="flex flex-wrap items-start justify-between gap-4">
-          <div className="max-w-[34rem]">
-            <h1 className="font-semibold text-2xl tracking-tight">Models</h1>
-            <p className="mt-1 text-muted-foreground">
-              Ratings, corrections and source code become a new version every week. It is served only if it
-              measures better than the one before.
-            </p>
-          </div>
-          {models.data && (
-            <Rollback
-              champion={named(models.data.champion)}
-              previous={named(models.data.previous)}
-              allowed={me?.role === 'admin'}
-            />
-          )}
+    <Page
+      title="Models"
+      lead="Ratings, corrections and source code become a new version every week. It is served only if it measures better than the one before."
+      actions={
+        models.data && (
+          <Rollback
+            champion={named(models.data.champion)}
+            previous={named(models.data.previous)}
+            allowed={me?.role === 'admin'}
+          />
+        )
+      }
+    >
+      <Section title="Versions">
+        {models.data?.problem && <Notice tone="warning">{models.data.problem}</Notice>}
+        {models.isError && <Notice tone="error">{sentenceOf(models.error)}</Notice>}
+        {models.data?.items.length === 0 && <Empty>No model version is registered yet.</Empty>}
+        {models.data && models.data.items.length > 0 && (
+          <Versions versions={models.data.items} serving={models.data.serving} />
+        )}
+      </Section>
+      <Section title="Training runs">
+        {runs.isError && <Notice tone="error">{sentenceOf(runs.error)}</Notice>}
+        {runs.data?.items.length === 0 && (
+          <Empty>
+            No run yet. Rate or correct some answers; the weekly run, or “make finetune”, learns from them.
+          </Empty>
+        )}
+        <div className="flex flex-col gap-2.5">
+          {runs.data?.items.map((run, index) => (
+            <TrainingRun key={run.id} run={run} open={index === 0} />
+          ))}
         </div>
-        <Section title="Versions">
-          {models.data?.problem && <Notice tone="warning">{models.data.problem}</Notice>}
-          {models.isError && <Notice tone="error">{sentenceOf(models.error)}</Notice>}
-          {models.data?.items.length === 0 && <Empty>No model version is registered yet.</Empty>}
-          {models.data && models.data.items.length > 0 && (
-            <Versions versions={models.data.items} serving={models.data.serving} />
-          )}
-        </Section>
-        <Section title="Training runs">
-          {runs.isError && <Notice tone="error">{sentenceOf(runs.error)}</Notice>}
-          {runs.data?.items.length === 0 && (
-            <Empty>
-              No run yet. Rate or correct some answers; the weekly run, or “make finetune”, learns from them.
-            </Empty>
-          )}
-          <div className="flex flex-col gap-2.5">
-            {runs.data?.items.map((run, index) => (
-              <TrainingRun key={run.id} run={run} open={index === 0} />
-            ))}
-          </div>
-        </Section>
-      </div>
-    </div>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title} className="flex flex-col gap-3">
-      <h2 className="font-semibold text-lg">{title}</h2>
-      {children}
-    </section>
-  );
-}
-
-function Empty({ children }: { children: ReactNode }) {
-  return (
-    <p className="rounded-xl border border-dashed px-4 py-6 text-center text-muted-foreground text-sm">
-      {children}
-    </p>
+      </Section>
+    </Page>
   );
 }

@@ -1,71 +1,82 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type ComponentProps, type FormEvent, useId } from 'react';
-import { login } from '@/api/generated';
-import { meQueryKey } from '@/api/generated/@tanstack/react-query.gen';
-import { ApiError, sentenceOf } from '@/api/problem';
-import { Logo } from '@/components/logo';
-import { Button } from '@/components/ui/button';
+import { type FormEvent, useState } from 'react';
+import { ApiError } from '@/api/problem';
+import { Button, buttonClass } from '@/components/ui/button';
+import { Field } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
-import { APP_NAME } from '@/config/app';
+import { APP_NAME, MAX_EMAIL_CHARACTERS } from '@/config/app';
+import { formatSeconds } from '@/lib/format';
+import { useCountdown } from '@/lib/use-countdown';
 import { useTitle } from '@/lib/use-title';
+import { Entrance } from './entrance';
+import { explainProblem, explainRefusal } from './problem';
+import { useMethods, useSignIn } from './queries';
 
-/** Signs in with an e-mail address and a password. */
-export function LoginForm({ onSignedIn }: { onSignedIn: () => void }) {
+interface LoginFormProps {
+  /** Where to go afterwards: a path of this application. */
+  next: string;
+  /** Why a sign-in at the identity provider came to nothing. */
+  problem?: string;
+  onSignedIn: () => void;
+}
+
+/** Signs in with an e-mail address and a password, or at the identity provider where there is one. */
+export function LoginForm({ next, problem, onSignedIn }: LoginFormProps) {
   useTitle('Sign in');
-  const client = useQueryClient();
-  const signIn = useMutation({
-    mutationFn: (form: { email: string; password: string }) => login({ body: form, throwOnError: true }),
-    onSuccess: ({ data }) => {
-      client.clear();
-      client.setQueryData(meQueryKey(), data);
-      onSignedIn();
-    },
-  });
+  const methods = useMethods();
+  const [blockedUntil, setBlockedUntil] = useState<number | null>(null);
+  const left = useCountdown(blockedUntil);
+  const signIn = useSignIn(onSignedIn);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    signIn.mutate({ email: String(form.get('email')), password: String(form.get('password')) });
+    const body = { email: String(form.get('email')).trim(), password: String(form.get('password')) };
+    signIn.mutate(body, { onError: (error) => setBlockedUntil(deadlineOf(error)) });
   };
+  const waited = blockedUntil !== null && left === 0;
   return (
-    <main className="flex h-full items-center justify-center overflow-y-auto bg-sidebar p-4">
-      <form onSubmit={submit} className="w-full max-w-sm rounded-2xl border bg-card p-6 shadow-card">
-        <Logo className="size-10" />
-        <h1 className="mt-4 font-semibold text-lg">Sign in to {APP_NAME}</h1>
-        <p className="mt-1 text-muted-foreground text-sm">
-          With the account that your administrator gave you.
-        </p>
-        <div className="mt-5 flex flex-col gap-3.5">
-          <Field label="E-mail" name="email" type="email" autoComplete="username" autoFocus />
-          <Field label="Password" name="password" type="password" autoComplete="current-password" />
-          {signIn.isError && <Notice tone="error">{explain(signIn.error)}</Notice>}
-          <Button type="submit" variant="primary" disabled={signIn.isPending}>
-            {signIn.isPending ? 'Signing in…' : 'Sign in'}
-          </Button>
-        </div>
+    <Entrance title={`Sign in to ${APP_NAME}`} lead="With the account that your administrator gave you.">
+      {problem && signIn.isIdle && <Notice tone="warning">{explainProblem(problem)}</Notice>}
+      <form onSubmit={submit} className="flex flex-col gap-3.5">
+        <Field
+          label="E-mail"
+          name="email"
+          type="email"
+          autoComplete="username"
+          maxLength={MAX_EMAIL_CHARACTERS}
+          required
+          autoFocus
+        />
+        <Field label="Password" name="password" type="password" autoComplete="current-password" required />
+        {signIn.isError && !waited && <Notice tone="error">{explainRefusal(signIn.error)}</Notice>}
+        <Button type="submit" variant="primary" disabled={signIn.isPending || left > 0}>
+          {wordsOf(signIn.isPending, left)}
+        </Button>
       </form>
-    </main>
+      {methods?.oidc && <ProviderLink name={methods.oidc} next={next} />}
+      <p className="text-muted-foreground text-xs">Forgot your password? Ask an administrator for a link.</p>
+    </Entrance>
   );
 }
 
-function Field({ label, ...props }: ComponentProps<'input'> & { label: string }) {
-  const id = useId();
+function ProviderLink({ name, next }: { name: string; next: string }) {
   return (
-    <div>
-      <label htmlFor={id} className="mb-1 block font-medium text-sm">
-        {label}
-      </label>
-      <input
-        id={id}
-        required
-        className="h-9 w-full rounded-lg border border-input bg-background px-3 text-sm"
-        {...props}
-      />
-    </div>
+    <>
+      <div className="flex items-center gap-3 text-muted-foreground text-xs before:h-px before:flex-1 before:bg-border after:h-px after:flex-1 after:bg-border">
+        or
+      </div>
+      <a href={`/api/auth/oidc/login?${new URLSearchParams({ page: next })}`} className={buttonClass()}>
+        <span className="truncate">Continue with {name}</span>
+      </a>
+    </>
   );
 }
 
-function explain(error: unknown): string {
-  if (error instanceof ApiError && error.status === 401)
-    return 'This e-mail address and password do not match. Try again.';
-  return sentenceOf(error);
+function deadlineOf(error: unknown): number | null {
+  const seconds = error instanceof ApiError && error.status === 429 ? error.retryAfterS : null;
+  return seconds === null ? null : Date.now() + seconds * 1000;
+}
+
+function wordsOf(pending: boolean, left: number): string {
+  if (pending) return 'Signing in…';
+  return left > 0 ? `Try again in ${formatSeconds(left)}` : 'Sign in';
 }

@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { createConversation, deleteConversation, deleteFeedback, getConversation, getTrainingRun, listConversations, listModels, listTrainingRuns, login, logout, me, type Options, putFeedback, rollbackModel, sendMessage, stopGeneration, updateConversation } from '../sdk.gen';
-import type { CreateConversationData, CreateConversationError, CreateConversationResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, GetConversationData, GetConversationError, GetConversationResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListModelsData, ListModelsError, ListModelsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, MeData, MeError, MeResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SendMessageData, SendMessageError, SendMessageResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse } from '../types.gen';
+import { beginOidc, changePassword, choosePassword, continueAnswer, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endOidc, eraseDocument, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
+import type { BeginOidcData, BeginOidcError, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -39,16 +39,16 @@ const createQueryKey = <TOptions extends Options>(id: string, options?: TOptions
     return [params];
 };
 
-export const meQueryKey = (options?: Options<MeData>) => createQueryKey('me', options);
+export const signInMethodsQueryKey = (options?: Options<SignInMethodsData>) => createQueryKey('signInMethods', options);
 
 /**
- * Me
+ * Sign In Methods
  *
- * The person signed in, and the model that answers now.
+ * How people sign in here; needs no sign-in.
  */
-export const meOptions = (options?: Options<MeData>) => queryOptions<MeResponse, MeError, MeResponse, ReturnType<typeof meQueryKey>>({
+export const signInMethodsOptions = (options?: Options<SignInMethodsData>) => queryOptions<SignInMethodsResponse, SignInMethodsError, SignInMethodsResponse, ReturnType<typeof signInMethodsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
-        const { data } = await me({
+        const { data } = await signInMethods({
             ...options,
             ...queryKey[0],
             signal,
@@ -56,13 +56,13 @@ export const meOptions = (options?: Options<MeData>) => queryOptions<MeResponse,
         });
         return data;
     },
-    queryKey: meQueryKey(options)
+    queryKey: signInMethodsQueryKey(options)
 });
 
 /**
  * Login
  *
- * Start a browser session.
+ * Start a browser session; the one there was ends.
  */
 export const loginMutation = (options?: Partial<Options<LoginData>>): UseMutationOptions<LoginResponse, LoginError, Options<LoginData>> => {
     const mutationOptions: UseMutationOptions<LoginResponse, LoginError, Options<LoginData>> = {
@@ -97,16 +97,73 @@ export const logoutMutation = (options?: Partial<Options<LogoutData>>): UseMutat
     return mutationOptions;
 };
 
-export const listConversationsQueryKey = (options?: Options<ListConversationsData>) => createQueryKey('listConversations', options);
+/**
+ * Look At Link
+ *
+ * Who a one-time link is for; it can still be used afterwards.
+ */
+export const lookAtLinkMutation = (options?: Partial<Options<LookAtLinkData>>): UseMutationOptions<LookAtLinkResponse, LookAtLinkError, Options<LookAtLinkData>> => {
+    const mutationOptions: UseMutationOptions<LookAtLinkResponse, LookAtLinkError, Options<LookAtLinkData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await lookAtLink({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 /**
- * List Conversations
+ * Choose Password
  *
- * Newest first.
+ * Choose a password with a one-time link, and start a browser session; all others of the person end.
  */
-export const listConversationsOptions = (options?: Options<ListConversationsData>) => queryOptions<ListConversationsResponse, ListConversationsError, ListConversationsResponse, ReturnType<typeof listConversationsQueryKey>>({
+export const choosePasswordMutation = (options?: Partial<Options<ChoosePasswordData>>): UseMutationOptions<ChoosePasswordResponse, ChoosePasswordError, Options<ChoosePasswordData>> => {
+    const mutationOptions: UseMutationOptions<ChoosePasswordResponse, ChoosePasswordError, Options<ChoosePasswordData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await choosePassword({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Set Up
+ *
+ * Make the first admin with the link that the server has printed at its first start.
+ */
+export const setUpMutation = (options?: Partial<Options<SetUpData>>): UseMutationOptions<SetUpResponse, SetUpError, Options<SetUpData>> => {
+    const mutationOptions: UseMutationOptions<SetUpResponse, SetUpError, Options<SetUpData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await setUp({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const beginOidcQueryKey = (options?: Options<BeginOidcData>) => createQueryKey('beginOidc', options);
+
+/**
+ * Begin Oidc
+ *
+ * Go to the identity provider.
+ */
+export const beginOidcOptions = (options?: Options<BeginOidcData>) => queryOptions<unknown, BeginOidcError, unknown, ReturnType<typeof beginOidcQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
-        const { data } = await listConversations({
+        const { data } = await beginOidc({
             ...options,
             ...queryKey[0],
             signal,
@@ -114,7 +171,7 @@ export const listConversationsOptions = (options?: Options<ListConversationsData
         });
         return data;
     },
-    queryKey: listConversationsQueryKey(options)
+    queryKey: beginOidcQueryKey(options)
 });
 
 const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'headers' | 'path' | 'query'>>(queryKey: QueryKey<Options>, page: K) => {
@@ -146,15 +203,322 @@ const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'hea
     return params as unknown as typeof page;
 };
 
+export const beginOidcInfiniteQueryKey = (options?: Options<BeginOidcData>): QueryKey<Options<BeginOidcData>> => createQueryKey('beginOidc', options, true);
+
+/**
+ * Begin Oidc
+ *
+ * Go to the identity provider.
+ */
+export const beginOidcInfiniteOptions = (options?: Options<BeginOidcData>) => {
+    const opts = infiniteQueryOptions<unknown, BeginOidcError, InfiniteData<unknown>, QueryKey<Options<BeginOidcData>>, string | Pick<QueryKey<Options<BeginOidcData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<BeginOidcData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    page: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await beginOidc({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: beginOidcInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const endOidcQueryKey = (options?: Options<EndOidcData>) => createQueryKey('endOidc', options);
+
+/**
+ * End Oidc
+ *
+ * Come back from the identity provider, to the page where the sign-in began.
+ */
+export const endOidcOptions = (options?: Options<EndOidcData>) => queryOptions<unknown, EndOidcError, unknown, ReturnType<typeof endOidcQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await endOidc({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: endOidcQueryKey(options)
+});
+
+/**
+ * Delete Me
+ *
+ * Delete your account with all that is yours: conversations, ratings, corrections, API calls and keys.
+ *
+ * From the next training run on nothing of it is used.
+ */
+export const deleteMeMutation = (options?: Partial<Options<DeleteMeData>>): UseMutationOptions<DeleteMeResponse, DeleteMeError, Options<DeleteMeData>> => {
+    const mutationOptions: UseMutationOptions<DeleteMeResponse, DeleteMeError, Options<DeleteMeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteMe({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const meQueryKey = (options?: Options<MeData>) => createQueryKey('me', options);
+
+/**
+ * Me
+ *
+ * The person signed in, and the model that answers now.
+ */
+export const meOptions = (options?: Options<MeData>) => queryOptions<MeResponse, MeError, MeResponse, ReturnType<typeof meQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await me({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: meQueryKey(options)
+});
+
+/**
+ * Update Me
+ *
+ * Change your name, or whether what you write may be trained on.
+ */
+export const updateMeMutation = (options?: Partial<Options<UpdateMeData>>): UseMutationOptions<UpdateMeResponse, UpdateMeError, Options<UpdateMeData>> => {
+    const mutationOptions: UseMutationOptions<UpdateMeResponse, UpdateMeError, Options<UpdateMeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateMe({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change Password
+ *
+ * Choose another password. Every session of yours ends but this one, which gets a new cookie.
+ */
+export const changePasswordMutation = (options?: Partial<Options<ChangePasswordData>>): UseMutationOptions<ChangePasswordResponse, ChangePasswordError, Options<ChangePasswordData>> => {
+    const mutationOptions: UseMutationOptions<ChangePasswordResponse, ChangePasswordError, Options<ChangePasswordData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await changePassword({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listApiKeysQueryKey = (options?: Options<ListApiKeysData>) => createQueryKey('listApiKeys', options);
+
+/**
+ * List Api Keys
+ *
+ * Your API keys, newest first.
+ */
+export const listApiKeysOptions = (options?: Options<ListApiKeysData>) => queryOptions<ListApiKeysResponse, ListApiKeysError, ListApiKeysResponse, ReturnType<typeof listApiKeysQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listApiKeys({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listApiKeysQueryKey(options)
+});
+
+/**
+ * Create Api Key
+ *
+ * A new API key for scripts and editors; the answer is the only place where it can be read.
+ */
+export const createApiKeyMutation = (options?: Partial<Options<CreateApiKeyData>>): UseMutationOptions<CreateApiKeyResponse, CreateApiKeyError, Options<CreateApiKeyData>> => {
+    const mutationOptions: UseMutationOptions<CreateApiKeyResponse, CreateApiKeyError, Options<CreateApiKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createApiKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Revoke Api Key
+ *
+ * From now on the key opens nothing.
+ */
+export const revokeApiKeyMutation = (options?: Partial<Options<RevokeApiKeyData>>): UseMutationOptions<RevokeApiKeyResponse, RevokeApiKeyError, Options<RevokeApiKeyData>> => {
+    const mutationOptions: UseMutationOptions<RevokeApiKeyResponse, RevokeApiKeyError, Options<RevokeApiKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await revokeApiKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const exportOwnDataQueryKey = (options?: Options<ExportOwnDataData>) => createQueryKey('exportOwnData', options);
+
+/**
+ * Export Own Data
+ *
+ * Everything: account, keys (not the secrets), prompts, API calls, conversations with feedback.
+ */
+export const exportOwnDataOptions = (options?: Options<ExportOwnDataData>) => queryOptions<ExportOwnDataResponse, ExportOwnDataError, ExportOwnDataResponse, ReturnType<typeof exportOwnDataQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await exportOwnData({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: exportOwnDataQueryKey(options)
+});
+
+export const exportConversationsQueryKey = (options?: Options<ExportConversationsData>) => createQueryKey('exportConversations', options);
+
+/**
+ * Export Conversations
+ *
+ * All of one's own conversations as JSON, with every branch, figures and feedback.
+ */
+export const exportConversationsOptions = (options?: Options<ExportConversationsData>) => queryOptions<ExportConversationsResponse, ExportConversationsError, ExportConversationsResponse, ReturnType<typeof exportConversationsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await exportConversations({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: exportConversationsQueryKey(options)
+});
+
+export const exportConversationQueryKey = (options: Options<ExportConversationData>) => createQueryKey('exportConversation', options);
+
+/**
+ * Export Conversation
+ *
+ * One conversation as a file.
+ */
+export const exportConversationOptions = (options: Options<ExportConversationData>) => queryOptions<ExportConversationResponse, ExportConversationError, ExportConversationResponse, ReturnType<typeof exportConversationQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await exportConversation({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: exportConversationQueryKey(options)
+});
+
+/**
+ * Import Conversations
+ *
+ * Take in an export as new conversations of one's own; all of it or nothing.
+ */
+export const importConversationsMutation = (options?: Partial<Options<ImportConversationsData>>): UseMutationOptions<ImportConversationsResponse, ImportConversationsError, Options<ImportConversationsData>> => {
+    const mutationOptions: UseMutationOptions<ImportConversationsResponse, ImportConversationsError, Options<ImportConversationsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await importConversations({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete Conversations
+ *
+ * All of one's own conversations, gone for good; answers being written are stopped.
+ */
+export const deleteConversationsMutation = (options?: Partial<Options<DeleteConversationsData>>): UseMutationOptions<DeleteConversationsResponse, DeleteConversationsError, Options<DeleteConversationsData>> => {
+    const mutationOptions: UseMutationOptions<DeleteConversationsResponse, DeleteConversationsError, Options<DeleteConversationsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteConversations({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listConversationsQueryKey = (options?: Options<ListConversationsData>) => createQueryKey('listConversations', options);
+
+/**
+ * List Conversations
+ *
+ * Newest first; the first page also has those that are pinned.
+ */
+export const listConversationsOptions = (options?: Options<ListConversationsData>) => queryOptions<ListConversationsResponse, ListConversationsError, ListConversationsResponse, ReturnType<typeof listConversationsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listConversations({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listConversationsQueryKey(options)
+});
+
 export const listConversationsInfiniteQueryKey = (options?: Options<ListConversationsData>): QueryKey<Options<ListConversationsData>> => createQueryKey('listConversations', options, true);
 
 /**
  * List Conversations
  *
- * Newest first.
+ * Newest first; the first page also has those that are pinned.
  */
 export const listConversationsInfiniteOptions = (options?: Options<ListConversationsData>) => {
-    const opts = infiniteQueryOptions<ListConversationsResponse, ListConversationsError, InfiniteData<ListConversationsResponse>, QueryKey<Options<ListConversationsData>>, string | null | Pick<QueryKey<Options<ListConversationsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListConversationsResponse, ListConversationsError, InfiniteData<ListConversationsResponse>, QueryKey<Options<ListConversationsData>>, string | Pick<QueryKey<Options<ListConversationsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -197,6 +561,26 @@ export const createConversationMutation = (options?: Partial<Options<CreateConve
     return mutationOptions;
 };
 
+export const listFoldersQueryKey = (options?: Options<ListFoldersData>) => createQueryKey('listFolders', options);
+
+/**
+ * List Folders
+ *
+ * The folders that have a conversation in them.
+ */
+export const listFoldersOptions = (options?: Options<ListFoldersData>) => queryOptions<ListFoldersResponse, ListFoldersError, ListFoldersResponse, ReturnType<typeof listFoldersQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listFolders({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listFoldersQueryKey(options)
+});
+
 /**
  * Delete Conversation
  *
@@ -221,7 +605,7 @@ export const getConversationQueryKey = (options: Options<GetConversationData>) =
 /**
  * Get Conversation
  *
- * All messages, of every branch, in the order in which they were made; ``parent_id`` makes the tree.
+ * The end of the newest branch, or another part; siblings come along, and ``parent_id`` makes the tree.
  */
 export const getConversationOptions = (options: Options<GetConversationData>) => queryOptions<GetConversationResponse, GetConversationError, GetConversationResponse, ReturnType<typeof getConversationQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -236,10 +620,42 @@ export const getConversationOptions = (options: Options<GetConversationData>) =>
     queryKey: getConversationQueryKey(options)
 });
 
+export const getConversationInfiniteQueryKey = (options: Options<GetConversationData>): QueryKey<Options<GetConversationData>> => createQueryKey('getConversation', options, true);
+
+/**
+ * Get Conversation
+ *
+ * The end of the newest branch, or another part; siblings come along, and ``parent_id`` makes the tree.
+ */
+export const getConversationInfiniteOptions = (options: Options<GetConversationData>) => {
+    const opts = infiniteQueryOptions<GetConversationResponse, GetConversationError, InfiniteData<GetConversationResponse>, QueryKey<Options<GetConversationData>>, string | null | Pick<QueryKey<Options<GetConversationData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<GetConversationData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    before: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await getConversation({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: getConversationInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
 /**
  * Update Conversation
  *
- * Give it another title.
+ * Rename, pin, archive or file it; a field that is left out stays.
  */
 export const updateConversationMutation = (options?: Partial<Options<UpdateConversationData>>): UseMutationOptions<UpdateConversationResponse, UpdateConversationError, Options<UpdateConversationData>> => {
     const mutationOptions: UseMutationOptions<UpdateConversationResponse, UpdateConversationError, Options<UpdateConversationData>> = {
@@ -272,6 +688,96 @@ export const sendMessageMutation = (options?: Partial<Options<SendMessageData>>)
         }
     };
     return mutationOptions;
+};
+
+/**
+ * Regenerate Answer
+ *
+ * Another answer to the same question, a sibling of this one; follow it at ``/api/generations/{id}/events``.
+ */
+export const regenerateAnswerMutation = (options?: Partial<Options<RegenerateAnswerData>>): UseMutationOptions<RegenerateAnswerResponse, RegenerateAnswerError, Options<RegenerateAnswerData>> => {
+    const mutationOptions: UseMutationOptions<RegenerateAnswerResponse, RegenerateAnswerError, Options<RegenerateAnswerData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await regenerateAnswer({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Continue Answer
+ *
+ * Go on with an answer that was cut short: the same message grows; follow it as when it began.
+ */
+export const continueAnswerMutation = (options?: Partial<Options<ContinueAnswerData>>): UseMutationOptions<ContinueAnswerResponse, ContinueAnswerError, Options<ContinueAnswerData>> => {
+    const mutationOptions: UseMutationOptions<ContinueAnswerResponse, ContinueAnswerError, Options<ContinueAnswerData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await continueAnswer({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const searchMessagesQueryKey = (options: Options<SearchMessagesData>) => createQueryKey('searchMessages', options);
+
+/**
+ * Search Messages
+ *
+ * Own messages that have all the words, newest first; the last word may be unfinished.
+ */
+export const searchMessagesOptions = (options: Options<SearchMessagesData>) => queryOptions<SearchMessagesResponse, SearchMessagesError, SearchMessagesResponse, ReturnType<typeof searchMessagesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await searchMessages({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: searchMessagesQueryKey(options)
+});
+
+export const searchMessagesInfiniteQueryKey = (options: Options<SearchMessagesData>): QueryKey<Options<SearchMessagesData>> => createQueryKey('searchMessages', options, true);
+
+/**
+ * Search Messages
+ *
+ * Own messages that have all the words, newest first; the last word may be unfinished.
+ */
+export const searchMessagesInfiniteOptions = (options: Options<SearchMessagesData>) => {
+    const opts = infiniteQueryOptions<SearchMessagesResponse, SearchMessagesError, InfiniteData<SearchMessagesResponse>, QueryKey<Options<SearchMessagesData>>, string | Pick<QueryKey<Options<SearchMessagesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<SearchMessagesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    before: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await searchMessages({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: searchMessagesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
 };
 
 /**
@@ -321,6 +827,83 @@ export const putFeedbackMutation = (options?: Partial<Options<PutFeedbackData>>)
     const mutationOptions: UseMutationOptions<PutFeedbackResponse, PutFeedbackError, Options<PutFeedbackData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await putFeedback({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listPromptsQueryKey = (options?: Options<ListPromptsData>) => createQueryKey('listPrompts', options);
+
+/**
+ * List Prompts
+ *
+ * All of yours, by title.
+ */
+export const listPromptsOptions = (options?: Options<ListPromptsData>) => queryOptions<ListPromptsResponse, ListPromptsError, ListPromptsResponse, ReturnType<typeof listPromptsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listPrompts({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listPromptsQueryKey(options)
+});
+
+/**
+ * Save Prompt
+ *
+ * Keep a prompt to use it again.
+ */
+export const savePromptMutation = (options?: Partial<Options<SavePromptData>>): UseMutationOptions<SavePromptResponse, SavePromptError, Options<SavePromptData>> => {
+    const mutationOptions: UseMutationOptions<SavePromptResponse, SavePromptError, Options<SavePromptData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await savePrompt({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete Prompt
+ *
+ * Forget a prompt.
+ */
+export const deletePromptMutation = (options?: Partial<Options<DeletePromptData>>): UseMutationOptions<DeletePromptResponse, DeletePromptError, Options<DeletePromptData>> => {
+    const mutationOptions: UseMutationOptions<DeletePromptResponse, DeletePromptError, Options<DeletePromptData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deletePrompt({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Update Prompt
+ *
+ * Change its title or text.
+ */
+export const updatePromptMutation = (options?: Partial<Options<UpdatePromptData>>): UseMutationOptions<UpdatePromptResponse, UpdatePromptError, Options<UpdatePromptData>> => {
+    const mutationOptions: UseMutationOptions<UpdatePromptResponse, UpdatePromptError, Options<UpdatePromptData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updatePrompt({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
@@ -409,3 +992,423 @@ export const getTrainingRunOptions = (options: Options<GetTrainingRunData>) => q
     },
     queryKey: getTrainingRunQueryKey(options)
 });
+
+export const listTrainingRowsQueryKey = (options: Options<ListTrainingRowsData>) => createQueryKey('listTrainingRows', options);
+
+/**
+ * List Training Rows
+ *
+ * What a run learned from and what it did not, with the origin of each row.
+ */
+export const listTrainingRowsOptions = (options: Options<ListTrainingRowsData>) => queryOptions<ListTrainingRowsResponse, ListTrainingRowsError, ListTrainingRowsResponse, ReturnType<typeof listTrainingRowsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listTrainingRows({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listTrainingRowsQueryKey(options)
+});
+
+export const listTrainingRowsInfiniteQueryKey = (options: Options<ListTrainingRowsData>): QueryKey<Options<ListTrainingRowsData>> => createQueryKey('listTrainingRows', options, true);
+
+/**
+ * List Training Rows
+ *
+ * What a run learned from and what it did not, with the origin of each row.
+ */
+export const listTrainingRowsInfiniteOptions = (options: Options<ListTrainingRowsData>) => {
+    const opts = infiniteQueryOptions<ListTrainingRowsResponse, ListTrainingRowsError, InfiniteData<ListTrainingRowsResponse>, QueryKey<Options<ListTrainingRowsData>>, string | null | Pick<QueryKey<Options<ListTrainingRowsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListTrainingRowsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    after: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listTrainingRows({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listTrainingRowsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Include In Training
+ *
+ * Take an exclusion back.
+ */
+export const includeInTrainingMutation = (options?: Partial<Options<IncludeInTrainingData>>): UseMutationOptions<IncludeInTrainingResponse, IncludeInTrainingError, Options<IncludeInTrainingData>> => {
+    const mutationOptions: UseMutationOptions<IncludeInTrainingResponse, IncludeInTrainingError, Options<IncludeInTrainingData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await includeInTraining({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Exclude From Training
+ *
+ * From the next run on nothing is learned from this source.
+ */
+export const excludeFromTrainingMutation = (options?: Partial<Options<ExcludeFromTrainingData>>): UseMutationOptions<ExcludeFromTrainingResponse, ExcludeFromTrainingError, Options<ExcludeFromTrainingData>> => {
+    const mutationOptions: UseMutationOptions<ExcludeFromTrainingResponse, ExcludeFromTrainingError, Options<ExcludeFromTrainingData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await excludeFromTraining({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listUsersQueryKey = (options?: Options<ListUsersData>) => createQueryKey('listUsers', options);
+
+/**
+ * List Users
+ *
+ * By address.
+ */
+export const listUsersOptions = (options?: Options<ListUsersData>) => queryOptions<ListUsersResponse, ListUsersError, ListUsersResponse, ReturnType<typeof listUsersQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listUsers({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listUsersQueryKey(options)
+});
+
+export const listUsersInfiniteQueryKey = (options?: Options<ListUsersData>): QueryKey<Options<ListUsersData>> => createQueryKey('listUsers', options, true);
+
+/**
+ * List Users
+ *
+ * By address.
+ */
+export const listUsersInfiniteOptions = (options?: Options<ListUsersData>) => {
+    const opts = infiniteQueryOptions<ListUsersResponse, ListUsersError, InfiniteData<ListUsersResponse>, QueryKey<Options<ListUsersData>>, string | null | Pick<QueryKey<Options<ListUsersData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListUsersData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    after: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listUsers({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listUsersInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Create User
+ *
+ * Make an account, and a link with which its owner chooses a password.
+ */
+export const createUserMutation = (options?: Partial<Options<CreateUserData>>): UseMutationOptions<CreateUserResponse, CreateUserError, Options<CreateUserData>> => {
+    const mutationOptions: UseMutationOptions<CreateUserResponse, CreateUserError, Options<CreateUserData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createUser({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete User
+ *
+ * Delete an account with all that is its owner's, which is not trained on any more.
+ */
+export const deleteUserMutation = (options?: Partial<Options<DeleteUserData>>): UseMutationOptions<DeleteUserResponse, DeleteUserError, Options<DeleteUserData>> => {
+    const mutationOptions: UseMutationOptions<DeleteUserResponse, DeleteUserError, Options<DeleteUserData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteUser({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Update User
+ *
+ * Change a name or a role, or let somebody in or not.
+ */
+export const updateUserMutation = (options?: Partial<Options<UpdateUserData>>): UseMutationOptions<UpdateUserResponse, UpdateUserError, Options<UpdateUserData>> => {
+    const mutationOptions: UseMutationOptions<UpdateUserResponse, UpdateUserError, Options<UpdateUserData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateUser({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Create Link
+ *
+ * A one-time link to choose a new password; links made before stop working.
+ */
+export const createLinkMutation = (options?: Partial<Options<CreateLinkData>>): UseMutationOptions<CreateLinkResponse, CreateLinkError, Options<CreateLinkData>> => {
+    const mutationOptions: UseMutationOptions<CreateLinkResponse, CreateLinkError, Options<CreateLinkData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createLink({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listReposQueryKey = (options?: Options<ListReposData>) => createQueryKey('listRepos', options);
+
+/**
+ * List Repos
+ *
+ * By name.
+ */
+export const listReposOptions = (options?: Options<ListReposData>) => queryOptions<ListReposResponse, ListReposError, ListReposResponse, ReturnType<typeof listReposQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listRepos({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listReposQueryKey(options)
+});
+
+export const listDocumentsQueryKey = (options?: Options<ListDocumentsData>) => createQueryKey('listDocuments', options);
+
+/**
+ * List Documents
+ *
+ * By repository and path.
+ */
+export const listDocumentsOptions = (options?: Options<ListDocumentsData>) => queryOptions<ListDocumentsResponse, ListDocumentsError, ListDocumentsResponse, ReturnType<typeof listDocumentsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listDocuments({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listDocumentsQueryKey(options)
+});
+
+export const listDocumentsInfiniteQueryKey = (options?: Options<ListDocumentsData>): QueryKey<Options<ListDocumentsData>> => createQueryKey('listDocuments', options, true);
+
+/**
+ * List Documents
+ *
+ * By repository and path.
+ */
+export const listDocumentsInfiniteOptions = (options?: Options<ListDocumentsData>) => {
+    const opts = infiniteQueryOptions<ListDocumentsResponse, ListDocumentsError, InfiniteData<ListDocumentsResponse>, QueryKey<Options<ListDocumentsData>>, string | null | Pick<QueryKey<Options<ListDocumentsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListDocumentsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    after: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listDocuments({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listDocumentsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Upload Documents
+ *
+ * Offer files for training; the next run learns from them.
+ */
+export const uploadDocumentsMutation = (options?: Partial<Options<UploadDocumentsData>>): UseMutationOptions<UploadDocumentsResponse, UploadDocumentsError, Options<UploadDocumentsData>> => {
+    const mutationOptions: UseMutationOptions<UploadDocumentsResponse, UploadDocumentsError, Options<UploadDocumentsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await uploadDocuments({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Erase Document
+ *
+ * Erase a file for good: no run learns from it any more, and it is not taken in again.
+ */
+export const eraseDocumentMutation = (options?: Partial<Options<EraseDocumentData>>): UseMutationOptions<EraseDocumentResponse, EraseDocumentError, Options<EraseDocumentData>> => {
+    const mutationOptions: UseMutationOptions<EraseDocumentResponse, EraseDocumentError, Options<EraseDocumentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await eraseDocument({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getDocumentQueryKey = (options: Options<GetDocumentData>) => createQueryKey('getDocument', options);
+
+/**
+ * Get Document
+ *
+ * A file with its text.
+ */
+export const getDocumentOptions = (options: Options<GetDocumentData>) => queryOptions<GetDocumentResponse, GetDocumentError, GetDocumentResponse, ReturnType<typeof getDocumentQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getDocument({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getDocumentQueryKey(options)
+});
+
+export const getUsageQueryKey = (options?: Options<GetUsageData>) => createQueryKey('getUsage', options);
+
+/**
+ * Get Usage
+ *
+ * Day by day, oldest first. API calls are known for as long as they are kept (API_RETENTION_DAYS).
+ */
+export const getUsageOptions = (options?: Options<GetUsageData>) => queryOptions<GetUsageResponse, GetUsageError, GetUsageResponse, ReturnType<typeof getUsageQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getUsage({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getUsageQueryKey(options)
+});
+
+export const listAuditLogQueryKey = (options?: Options<ListAuditLogData>) => createQueryKey('listAuditLog', options);
+
+/**
+ * List Audit Log
+ *
+ * Newest first.
+ */
+export const listAuditLogOptions = (options?: Options<ListAuditLogData>) => queryOptions<ListAuditLogResponse, ListAuditLogError, ListAuditLogResponse, ReturnType<typeof listAuditLogQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listAuditLog({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listAuditLogQueryKey(options)
+});
+
+export const listAuditLogInfiniteQueryKey = (options?: Options<ListAuditLogData>): QueryKey<Options<ListAuditLogData>> => createQueryKey('listAuditLog', options, true);
+
+/**
+ * List Audit Log
+ *
+ * Newest first.
+ */
+export const listAuditLogInfiniteOptions = (options?: Options<ListAuditLogData>) => {
+    const opts = infiniteQueryOptions<ListAuditLogResponse, ListAuditLogError, InfiniteData<ListAuditLogResponse>, QueryKey<Options<ListAuditLogData>>, string | null | Pick<QueryKey<Options<ListAuditLogData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListAuditLogData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    before: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listAuditLog({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listAuditLogInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};

@@ -1,0 +1,65 @@
+import { useNavigate } from '@tanstack/react-router';
+import { Boxes, Keyboard, Monitor, Moon, Settings, SquarePen, Sun } from 'lucide-react';
+import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo } from 'react';
+import type { SearchHit } from '@/api/generated';
+import { setTheme } from '@/features/theme/theme';
+import { useDialog } from '@/lib/use-dialog';
+import { useShortcuts } from './use-shortcuts';
+
+const SearchDialog = lazy(() =>
+  import('@/features/search/search-dialog').then((module) => ({ default: module.SearchDialog })),
+);
+const ShortcutsDialog = lazy(() =>
+  import('./shortcuts-dialog').then((module) => ({ default: module.ShortcutsDialog })),
+);
+
+const OpenSearch = createContext<() => void>(() => undefined);
+
+/** Opens the search. */
+export function useOpenSearch(): () => void {
+  return useContext(OpenSearch);
+}
+
+/** Search and shortcuts, on every page inside. Their dialogs are loaded when first opened. */
+export function Commands({ children }: { children: ReactNode }) {
+  const navigate = useNavigate();
+  const search = useDialog();
+  const shortcuts = useDialog();
+  const newChat = useCallback(() => void navigate({ to: '/' }), [navigate]);
+  useShortcuts({ onSearch: search.show, onNewChat: newChat, onShortcuts: shortcuts.show });
+  const showShortcuts = shortcuts.show;
+  const actions = useMemo(
+    () => [
+      { name: 'New chat', icon: <SquarePen aria-hidden />, run: newChat },
+      { name: 'Models', icon: <Boxes aria-hidden />, run: () => void navigate({ to: '/models' }) },
+      { name: 'Settings', icon: <Settings aria-hidden />, run: () => void navigate({ to: '/settings' }) },
+      { name: 'Light colours', icon: <Sun aria-hidden />, run: () => setTheme('light') },
+      { name: 'Dark colours', icon: <Moon aria-hidden />, run: () => setTheme('dark') },
+      { name: 'Colours as the system', icon: <Monitor aria-hidden />, run: () => setTheme('system') },
+      { name: 'Keyboard shortcuts', icon: <Keyboard aria-hidden />, run: showShortcuts },
+    ],
+    [navigate, newChat, showShortcuts],
+  );
+  const onHit = ({ conversation_id: conversationId, message_id: message }: SearchHit) =>
+    void navigate({ to: '/c/$conversationId', params: { conversationId }, search: { message } });
+
+  return (
+    <OpenSearch value={search.show}>
+      {children}
+      <Suspense fallback={null}>
+        {search.turn > 0 && (
+          <SearchDialog
+            key={search.turn}
+            open={search.open}
+            onOpenChange={search.onOpenChange}
+            actions={actions}
+            onHit={onHit}
+          />
+        )}
+        {shortcuts.turn > 0 && (
+          <ShortcutsDialog open={shortcuts.open} onOpenChange={shortcuts.onOpenChange} />
+        )}
+      </Suspense>
+    </OpenSearch>
+  );
+}

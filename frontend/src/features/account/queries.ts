@@ -1,0 +1,76 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  type ChangePassword,
+  type CreateApiKey,
+  changePassword,
+  createApiKey,
+  type DeleteMe,
+  deleteMe,
+  revokeApiKey,
+  type UpdateMe,
+  updateMe,
+} from '@/api/generated';
+import {
+  listApiKeysOptions,
+  listApiKeysQueryKey,
+  meQueryKey,
+} from '@/api/generated/@tanstack/react-query.gen';
+import { sentenceOf } from '@/api/problem';
+import { toast } from '@/components/ui/toaster';
+
+export function useUpdateMe(saved: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: UpdateMe) => updateMe({ body, throwOnError: true }),
+    onSuccess: ({ data }) => {
+      client.setQueryData(meQueryKey(), data);
+      toast(saved);
+    },
+  });
+}
+
+export function useChangePassword() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: ChangePassword) => changePassword({ body, throwOnError: true }),
+    onSuccess: ({ data }) => {
+      client.setQueryData(meQueryKey(), data);
+      toast('Your password was changed. Every other browser is signed out.');
+    },
+  });
+}
+
+export function useDeleteMe(onDeleted: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: DeleteMe) => deleteMe({ body, throwOnError: true }),
+    onSuccess: () => {
+      client.clear();
+      onDeleted();
+      toast('Your account was deleted.');
+    },
+  });
+}
+
+export function useApiKeys() {
+  return useQuery(listApiKeysOptions());
+}
+
+export function useCreateKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (body: CreateApiKey) => (await createApiKey({ body, throwOnError: true })).data,
+    onSettled: () => client.invalidateQueries({ queryKey: listApiKeysQueryKey() }),
+    gcTime: 0,
+  });
+}
+
+export function useRevokeKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => revokeApiKey({ path: { key_id: id }, throwOnError: true }),
+    onSuccess: () => toast('The key was revoked. Programs that use it are refused from now on.'),
+    onError: (error) => toast(`The key was not revoked. ${sentenceOf(error)}`),
+    onSettled: () => client.invalidateQueries({ queryKey: listApiKeysQueryKey() }),
+  });
+}

@@ -1,0 +1,53 @@
+import { memo } from 'react';
+import type { Message } from '@/api/generated';
+import { cn } from '@/lib/cn';
+import { Answer } from './answer';
+import { BranchSwitch } from './branch-switch';
+import { Question } from './question';
+
+interface ThreadMessageProps {
+  message: Message;
+  /** The ids of this message and those beside it, if there are any. */
+  family?: string[];
+  /** Far from what is read: laid out once it is scrolled to. */
+  offscreen: boolean;
+  marked: boolean;
+  onShow: (id: string) => void;
+  onRetry?: (answer: Message) => void;
+  onContinue?: (answer: Message) => void;
+}
+
+/** One message in its place, with the way to those beside it. */
+export const ThreadMessage = memo(function ThreadMessage(props: ThreadMessageProps) {
+  const { message, family, offscreen, marked, onShow, onRetry, onContinue } = props;
+  const asked = message.author === 'user';
+  return (
+    <div
+      data-message={message.id}
+      data-marked={marked || undefined}
+      tabIndex={-1}
+      className={cn(
+        'rounded-xl outline-offset-8 transition-shadow',
+        offscreen && 'message-offscreen',
+        marked && 'outline-2 outline-ring',
+        !marked && 'outline-none',
+      )}
+    >
+      {asked ? (
+        <Question message={message} />
+      ) : (
+        <Answer message={message} onRetry={onRetry} onContinue={onContinue} />
+      )}
+      {family && (
+        <div className={cn('mt-1 flex', asked ? 'justify-end' : '-ml-2')}>
+          <BranchSwitch
+            what={asked ? 'question' : 'answer'}
+            ids={family}
+            shown={message.id}
+            onShow={onShow}
+          />
+        </div>
+      )}
+    </div>
+  );
+});
