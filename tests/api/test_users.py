@@ -98,6 +98,19 @@ def test_deleting_an_account_deletes_what_is_its_owners_and_ends_what_is_being_w
     assert admin.delete(f"/api/admin/users/{user_id}").status_code == 404
 
 
+def test_files_of_somebody_who_opted_out_go_with_the_account_and_others_stay(
+    server: tuple[Backend, str], admin: httpx.Client
+) -> None:
+    for name, consent in (("willing", True), ("unwilling", False)):
+        with member(server[0], admin, f"{name}@example.org", "admin") as uploader:
+            file = {"path": f"{name}.py", "content": f"name = '{name}'"}
+            uploader.post("/api/admin/documents", json={"repo": "leavers", "files": [file]})
+            uploader.patch("/api/me", json={"training_consent": consent})
+            admin.delete(f"/api/admin/users/{uploader.get('/api/me').json()['id']}")
+    left = admin.get("/api/admin/documents", params={"repo": "leavers"}).json()["items"]
+    assert [document["path"] for document in left] == ["willing.py"]
+
+
 def test_every_act_of_an_admin_is_in_the_audit_log_newest_first(admin: httpx.Client) -> None:
     made = invite(admin, "audited@example.org")["user"]
     path = f"/api/admin/users/{made['id']}"

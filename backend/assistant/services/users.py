@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import ConflictError, NotFoundError
-from codellama_core.models import Role, Session, User
+from codellama_core.models import Document, Role, Session, User
 
 ADMINS_LOCK = 0x61646D696E73
 """Key of the advisory lock under which admins are made fewer: two requests must not take the last two away."""
@@ -74,11 +74,14 @@ async def change(session: AsyncSession, user_id: uuid.UUID, changes: Changes) ->
 async def remove(session: AsyncSession, user_id: uuid.UUID) -> User:
     """Gone with all that is theirs; answers still being written end within a second.
 
-    Raises NotFoundError, and ConflictError when no active admin would be left.
+    Source files that they uploaded are the organisation's and stay, unless they have opted out of training: nobody
+    would know that any more. Raises NotFoundError, and ConflictError when no active admin would be left.
     """
     await _lock_admins(session)
     user = await get(session, user_id)
     await _require_another_admin(session, user)
+    if not user.training_consent:
+        await session.execute(delete(Document).where(Document.user_id == user_id, Document.tombstoned_at.is_(None)))
     await session.delete(user)
     await session.flush()
     return user
