@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -111,20 +112,16 @@ def test_no_query_is_taken_for_an_expression(client: httpx.Client, q: str) -> No
     hits(client, q)
 
 
-def test_streaming_answers_are_not_indexed_until_they_are_done(endless_backend: Backend, client: httpx.Client) -> None:
-    with endless_backend.client() as endless:
-        page = endless.post("/api/conversations", json={}).json()["id"]
-        answer = send(endless, page, "Write a class")["assistant_message"]["id"]
-        eventually(
-            "some of it is stored",
-            lambda: endless.get(f"/api/conversations/{page}").json()["messages"][1]["content"],
-        )
+def test_streaming_answers_are_not_indexed_until_they_are_done(fresh_database_url: str, tmp_path: Path) -> None:
+    slow = Backend(tmp_path, fresh_database_url, None, ENGINE="mock", MOCK_TOKENS_PER_SECOND="4")
+    with slow, slow.client() as client:
+        page = client.post("/api/conversations", json={}).json()["id"]
+        answer = send(client, page, "Write a class")["assistant_message"]["id"]
 
-        def found() -> bool:
-            text = endless.get(f"/api/conversations/{page}").json()["messages"][1]["content"]
-            word = next(word for word in text.split() if word.isalpha())
-            return answer in [hit["message_id"] for hit in hits(endless, word)]
+        def stored() -> str:
+            return str(client.get(f"/api/conversations/{page}").json()["messages"][1]["content"])
 
-        assert not found()
-        endless.post(f"/api/generations/{answer}/stop")
-        eventually("the stopped answer is found", found)
+        eventually("some of it is stored", lambda: "answer comes" in stored())
+        assert hits(client, "answer comes") == [], "half a minute of it is still to come"
+        client.post(f"/api/generations/{answer}/stop")
+        eventually("the stopped answer is found", lambda: [hit["message_id"] for hit in hits(client, "answer comes")])
