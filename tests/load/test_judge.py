@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from codellama_core.prompt import ChatMessage
+from tests.load.clients import Reply
 from tests.load.judge import TOLERANCE, Claim, Judge
+from tests.load.traffic import Plan
 
 TEXTS = (
     "def add(a, b):\n",
@@ -110,3 +112,13 @@ def test_a_wrong_count_or_a_wrong_end_is_flagged(judge: Judge, answers: list[Wri
     assert not judge.judge(replace(claim, tokens=LENGTH + 1)).passed
     assert not judge.judge(replace(claim, tokens=LENGTH - 1)).passed
     assert not judge.judge(replace(claim, ended=True)).passed
+
+
+def test_a_caller_who_was_cut_between_the_end_and_the_count_has_no_count(judge: Judge, answers: list[Written]) -> None:
+    text = answers[0].claim.text
+    plan = Plan(0.0, {"prompt": TEXTS[0], "temperature": 0}, "cut", 3)
+    reply = Reply(0.0, 0.0, 1.0, 200, {}, text=text, finish_reason="length")
+    assert plan.claim(judge, reply).tokens is None
+    assert plan.claim(judge, replace(reply, completion_tokens=LENGTH)).tokens == LENGTH
+    assert plan.claim(judge, replace(reply, text="")).tokens == 0
+    assert judge.judge(plan.claim(judge, reply)).passed

@@ -43,10 +43,13 @@ class Plan:
         return [ChatMessage(turn["role"], turn["content"]) for turn in self.body["messages"]]
 
     def claim(self, judge: Judge, reply: Reply) -> Claim:
-        """What a reply says that the model wrote."""
-        whole = reply.finish_reason is not None
+        """What a reply says that the model wrote.
+
+        The count of tokens comes last: a caller who is cut just before it knows how the answer ended, and no count.
+        """
+        is_counted = reply.finish_reason is not None and (reply.completion_tokens > 0 or not reply.text)
         return Claim(
-            self._prompt(judge), reply.text, reply.completion_tokens if whole else None,
+            self._prompt(judge), reply.text, reply.completion_tokens if is_counted else None,
             ended=reply.finish_reason == "stop", stripped="messages" in self.body,
         )  # fmt: skip
 
