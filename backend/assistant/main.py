@@ -150,7 +150,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
         limits=limits, interactions=interactions, autocompletes=AutocompleteService(interactions),
         engine=made.engine, models=made.models,
         local_admin=await sign_in.first_admin(settings, accounts, database),
-        oidc=sign_in.identity_provider(settings), started_at=int(time.time()),
+        oidc=sign_in.identity_provider(settings, database), started_at=int(time.time()),
     )  # fmt: skip
 
 

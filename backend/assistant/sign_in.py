@@ -35,7 +35,7 @@ async def _offer_set_up(settings: Settings, database: Database) -> None:
     logger.warning("there is no admin yet; until %s the first one is made at %s%s", until, base, link.path)
 
 
-def identity_provider(settings: Settings) -> Oidc | None:
+def identity_provider(settings: Settings, database: Database) -> Oidc | None:
     """The one that is configured, if one is."""
     if not (settings.oidc_issuer and settings.oidc_client_id and settings.oidc_client_secret and settings.public_url):
         return None
@@ -48,4 +48,4 @@ def identity_provider(settings: Settings) -> Oidc | None:
         domains=tuple(domain.lower() for domain in settings.oidc_domains),
         admin_email=settings.admin_email,
     )
-    return Oidc(options)
+    return Oidc(options, database)

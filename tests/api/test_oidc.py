@@ -164,6 +164,8 @@ def test_a_made_up_code_is_refused(client: httpx.Client) -> None:
     state = parse_qs(urlsplit(leave(client)).query)["state"][0]
     back = client.get("/api/auth/oidc/callback", params={"code": "made-up", "state": state})
     assert back.headers["location"] == "/login?problem=identity_provider_unavailable"
+    again = client.get("/api/auth/oidc/callback", params={"code": "another", "state": state})
+    assert again.headers["location"] == "/login?problem=unauthenticated", "an attempt can be tried once"
 
 
 def test_the_flow_has_pkce_and_a_nonce(client: httpx.Client) -> None:

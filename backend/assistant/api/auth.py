@@ -103,8 +103,7 @@ async def begin_oidc(
 ) -> RedirectResponse:
     """Go to the identity provider."""
     try:
-        async with resources.database.session() as session:
-            departure = await _oidc(resources).depart(session, _own_page(page))
+        departure = await _oidc(resources).depart(_own_page(page))
     except AssistantError as error:
         return _failed(error)
     response = RedirectResponse(departure.url, status_code=303)
@@ -125,8 +124,7 @@ async def end_oidc(
     if error or not code:
         return _failed(CancelledError("The sign-in was cancelled at the identity provider."))
     try:
-        async with resources.database.session() as session:
-            arrival = await oidc.arrive(session, request.cookies.get(OIDC_COOKIE), state, code)
+        arrival = await oidc.arrive(request.cookies.get(OIDC_COOKIE), state, code)
     except AssistantError as failure:
         return _failed(failure)
     response = RedirectResponse(arrival.page, status_code=303)

@@ -16,7 +16,7 @@ from assistant.api.history_schemas import Export
 from assistant.api.prompts import SavedPromptOut
 from assistant.api.schemas import Out
 from assistant.resources import Resources
-from assistant.services import exports, keys, own_data, prompts, users
+from assistant.services import exports, keys, prompts, users
 from assistant.services.accounts import Principal
 
 router = APIRouter(prefix="/api/me", tags=["accounts"])
@@ -68,7 +68,7 @@ async def export_own_data(principal: PrincipalDep, resources: ResourcesDep) -> S
 async def _json(head: OwnDataHead, who: Principal, resources: Resources) -> AsyncIterator[str]:
     yield head.model_dump_json().removesuffix("}") + ',"api_calls":['
     separator = ""
-    async for call in own_data.calls_of(resources.database, who.id):
+    async for call in exports.calls_of(resources.database, who.id):
         yield separator + ApiCallOut.model_validate(call).model_dump_json()
         separator = ","
     yield '],"conversations":'

@@ -1,29 +1,39 @@
-"""Conversations read for export, a few rows at a time and each few in a transaction of their own.
+"""What is a person's, read for export, a few rows at a time and each few in a transaction of their own.
 
 So a slow reader holds neither memory nor a connection. What is written or deleted meanwhile may be in it or not.
 """
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import literal, select, tuple_
 
 from assistant.services import conversations
 from assistant.services.conversations import MessageView
 from assistant.services.database import Database
-from codellama_core.models import Conversation, Message
+from codellama_core.models import ApiInteraction, Conversation, Message
 
 BATCH: Final = 50
+Owned = TypeVar("Owned", Conversation, ApiInteraction)
 
 
-async def conversations_of(database: Database, user_id: uuid.UUID) -> AsyncIterator[Conversation]:
+def conversations_of(database: Database, user_id: uuid.UUID) -> AsyncIterator[Conversation]:
     """All conversations of a person, the oldest first."""
+    return _all_of(database, Conversation, user_id)
+
+
+def calls_of(database: Database, user_id: uuid.UUID) -> AsyncIterator[ApiInteraction]:
+    """All calls of the API that are kept, the oldest first."""
+    return _all_of(database, ApiInteraction, user_id)
+
+
+async def _all_of(database: Database, table: type[Owned], user_id: uuid.UUID) -> AsyncIterator[Owned]:
     after = uuid.UUID(int=0)
     while True:
-        query = select(Conversation).where(Conversation.user_id == user_id, Conversation.id > after)
+        query = select(table).where(table.user_id == user_id, table.id > after).order_by(table.id).limit(BATCH)
         async with database.session() as session:
-            rows = (await session.scalars(query.order_by(Conversation.id).limit(BATCH))).all()
+            rows = (await session.scalars(query)).all()
         for row in rows:
             yield row
         if len(rows) < BATCH:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import AssistantError, ForbiddenError, UnauthenticatedError
 from assistant.services.accounts import Principal, begin_session, digest, principal_of
+from assistant.services.database import Database
 from codellama_core.models import OidcAttempt, Role, User
 
 logger = logging.getLogger(__name__)
@@ -69,10 +70,11 @@ class Arrival:
 
 
 class Oidc:
-    """One identity provider."""
+    """One identity provider. No transaction is open while it is asked: it may take its time."""
 
-    def __init__(self, options: OidcOptions) -> None:
+    def __init__(self, options: OidcOptions, database: Database) -> None:
         self._options = options
+        self._database = database
         metadata = f"{options.issuer.rstrip('/')}/.well-known/openid-configuration"
         self._provider = OAuth().register(
             "provider", client_id=options.client_id, client_secret=options.client_secret, server_metadata_url=metadata,
@@ -83,31 +85,33 @@ class Oidc:
     def name(self) -> str:
         return self._options.name
 
-    async def depart(self, session: AsyncSession, page: str) -> Departure:
+    async def depart(self, page: str) -> Departure:
         """Begin a sign-in that comes back to ``page``. Raises ProviderError."""
         try:
             data = await self._provider.create_authorization_url(self._options.redirect_uri)
         except (httpx2.HTTPError, AuthlibBaseError, RuntimeError, ValueError, KeyError) as error:
             raise _unreachable(error) from error
-        await session.execute(delete(OidcAttempt).where(OidcAttempt.expires_at < func.now()))
         secret = secrets.token_urlsafe(32)
         kept = {name: data[name] for name in ("state", "nonce", "code_verifier")} | {"page": page}
         expires_at = datetime.now(UTC) + LIFETIME
-        session.add(OidcAttempt(token_hash=digest(secret), data=kept, expires_at=expires_at))
+        async with self._database.session() as session:
+            session.add(OidcAttempt(token_hash=digest(secret), data=kept, expires_at=expires_at))
         return Departure(data["url"], secret)
 
-    async def arrive(self, session: AsyncSession, secret: str | None, state: str, code: str) -> Arrival:
-        """End a sign-in: the first time, the person's account is made.
+    async def arrive(self, secret: str | None, state: str, code: str) -> Arrival:
+        """End a sign-in, which can be tried once; the first time, the person's account is made.
 
         Raises UnauthenticatedError (not begun in this browser, or too long ago), ForbiddenError (may not come in),
         ProviderError.
         """
-        attempt = await _take_attempt(session, secret)
+        async with self._database.session() as session:
+            attempt = await _take_attempt(session, secret)
         if attempt is None or not secrets.compare_digest(attempt["state"], state):
             raise UnauthenticatedError("This sign-in was not begun in this browser, or too long ago; begin again.")
         claims = await self._claims(code, attempt)
-        user = await self._person(session, claims)
-        return Arrival(principal_of(user), begin_session(session, user), attempt["page"])
+        async with self._database.session() as session:
+            user = await self._person(session, claims)
+            return Arrival(principal_of(user), begin_session(session, user), attempt["page"])
 
     async def _claims(self, code: str, attempt: dict[str, str]) -> dict[str, Any]:
         """What the provider says of the person, its signature, issuer, audience and nonce checked."""
