@@ -17,6 +17,7 @@ from assistant.api.history_schemas import (
 )
 from assistant.api.schemas import ConversationOut, CreateConversation, SendMessage, SendResult
 from assistant.services import conversations, threads
+from assistant.services.branches import Spot
 from assistant.services.chat import NewMessage
 from assistant.services.conversations import Changes, Filter
 from assistant.services.pages import Place
@@ -117,5 +118,5 @@ async def send_message(
     conversation_id: uuid.UUID, body: SendMessage, principal: PrincipalDep, resources: ResourcesDep
 ) -> SendResult:
     """Store a message and start its answer; follow it at ``/api/generations/{id}/events``."""
-    new = NewMessage(body.content, body.parent_id, body.idempotency_key)
+    new = NewMessage(body.content, Spot(body.parent_id, body.beside_id), body.idempotency_key)
     return sent(resources, await resources.chat.send(principal, conversation_id, new))

@@ -162,10 +162,14 @@ class CreateConversation(Strict):
 
 
 class SendMessage(Strict):
-    """``parent_id`` None continues after the newest message. The same idempotency key twice is one message."""
+    """Continues after the newest message, after ``parent_id``, or asks the question ``beside_id`` in another way.
+
+    The same idempotency key twice is one message.
+    """
 
     content: Annotated[PlainText, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
     parent_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
+    beside_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
     idempotency_key: Annotated[PlainText, Field(min_length=1, max_length=100)] | None = None
 
 

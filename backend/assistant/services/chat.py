@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.engine.types import FinishReason, Priority, Sampling
-from assistant.errors import ConflictError, InvalidRequestError, NotFoundError
-from assistant.services import conversations, search
+from assistant.errors import ConflictError, InvalidRequestError
+from assistant.services import branches, conversations, search
 from assistant.services.accounts import Principal
+from assistant.services.branches import Spot
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.types import ChatPrompt, Generator, TextRequest, TextStream
@@ -21,7 +22,6 @@ from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
 from codellama_core.models import ACTIVE_STATUSES, Author, Conversation, Message, MessageStatus
-from codellama_core.prompt import ChatMessage
 
 TITLE_LENGTH: Final = 80
 CHAT_SAMPLING: Final = Sampling(temperature=0.2, top_p=0.95, top_k=40, min_p=0.05, repeat_penalty=1.05)
@@ -29,10 +29,10 @@ CHAT_SAMPLING: Final = Sampling(temperature=0.2, top_p=0.95, top_k=40, min_p=0.0
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """What a person sends. ``parent_id`` None continues after the newest message."""
+    """What a person sends, and where it belongs."""
 
     content: str
-    parent_id: uuid.UUID | None = None
+    spot: Spot = field(default_factory=Spot)
     idempotency_key: str | None = None
 
 
@@ -76,7 +76,7 @@ class ChatService:
             conversation = await conversations.owned(session, who.id, conversation_id, lock=True)
             if (known := await _already_sent(session, conversation_id, new.idempotency_key)) is not None:
                 return _Prepared(known)
-            parent = await _parent(session, conversation_id, new.parent_id)
+            parent = await _open_parent(session, conversation_id, new.spot)
             exchange = await self._store(session, conversation, parent, new)
             return _Prepared(exchange, [*await conversations.branch(session, parent), exchange.question])
 
@@ -219,25 +219,16 @@ async def _check_may_go_on(session: AsyncSession, answer: Message) -> None:
         raise ConflictError("This answer has been replied to; ask for another one.")
 
 
-async def _parent(session: AsyncSession, conversation_id: uuid.UUID, parent_id: uuid.UUID | None) -> Message | None:
-    parent = (
-        await conversations.last_message(session, conversation_id)
-        if parent_id is None
-        else await session.get(Message, parent_id)
-    )
+async def _open_parent(session: AsyncSession, conversation_id: uuid.UUID, spot: Spot) -> Message | None:
+    """The message that a question at ``spot`` replies to; it has been written to its end."""
+    parent = await branches.parent_at(session, conversation_id, spot)
     if parent is not None and conversations.is_active(parent):
         raise ConflictError("The answer before this one is still being written; stop it or wait.")
-    if parent_id is not None and (parent is None or parent.conversation_id != conversation_id):
-        raise NotFoundError("There is no such message in this conversation.", param="parent_id")
     return parent
 
 
 def _request(who: Principal, message_id: uuid.UUID, prepared: _Prepared) -> TextRequest:
-    turns = [
-        ChatMessage(str(message.author), text)
-        for message in prepared.history or ()
-        if (text := conversations.finished_text(message)) is not None
-    ]
+    turns = branches.turns_of(prepared.history or ())
     return TextRequest(
         id=f"{message_id}/{len(prepared.begun)}" if prepared.begun else str(message_id),
         prompt=ChatPrompt(tuple(turns), prepared.begun),

@@ -1082,7 +1082,9 @@ export type UpdateConversation = {
 /**
  * SendMessage
  *
- * ``parent_id`` None continues after the newest message. The same idempotency key twice is one message.
+ * Continues after the newest message, after ``parent_id``, or asks the question ``beside_id`` in another way.
+ *
+ * The same idempotency key twice is one message.
  */
 export type SendMessage = {
     /**
@@ -1093,6 +1095,10 @@ export type SendMessage = {
      * Parent Id
      */
     parent_id?: string | null;
+    /**
+     * Beside Id
+     */
+    beside_id?: string | null;
     /**
      * Idempotency Key
      */

@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { Message } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
@@ -38,9 +39,11 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   useTitle(title);
 
   const { draft, setDraft, clearDraft } = useDraft(conversationId);
+  const [edited, setEdited] = useState<string | null>(null);
   const onSent = useCallback(
-    ({ content }: Sent) => {
-      clearDraft(content);
+    ({ content, spot }: Sent) => {
+      if (spot.besideId) setEdited(null);
+      else clearDraft(content);
       composer.current?.focus();
     },
     [clearDraft],
@@ -50,7 +53,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   const sendAtEnd = useCallback(
     (content: string) => {
       endOfBranch(client, conversationId).then(
-        (parentId) => send(content, parentId),
+        (parentId) => send(content, { parentId }),
         (reason) => toast(`The message was not sent. ${sentenceOf(reason)}`),
       );
     },
@@ -58,6 +61,16 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   );
   const answering = thread.find(isActive) ?? null;
   const busy = answering !== null || sending.state.kind === 'sending' || sending.state.kind === 'waiting';
+  const editing = useMemo(
+    () => ({
+      id: edited,
+      blocked: busy ? 'An answer is on its way; wait for it, or stop it.' : null,
+      open: setEdited,
+      close: () => setEdited(null),
+      send: (question: Message, content: string) => send(content, { besideId: question.id }),
+    }),
+    [edited, busy, send],
+  );
 
   return (
     <div className="flex min-h-0 flex-1 flex-col">
@@ -70,6 +83,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
           onShown={onShown}
           onRegenerate={busy ? undefined : sending.regenerate}
           onContinue={busy ? undefined : sending.goOn}
+          editing={editing}
         />
       ) : (
         <div className="flex-1 p-4 sm:p-6">

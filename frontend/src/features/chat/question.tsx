@@ -1,13 +1,54 @@
-import { memo } from 'react';
+import { PencilLine } from 'lucide-react';
+import { lazy, memo, Suspense } from 'react';
 import type { Message } from '@/api/generated';
+import { IconButton } from '@/components/ui/button';
+
+const QuestionEditor = lazy(() => import('./question-editor'));
+
+/** How a question is asked in another way. */
+export interface Editing {
+  /** The question that is open for editing. */
+  id: string | null;
+  /** Why nothing can be sent now, if so. */
+  blocked: string | null;
+  open: (id: string) => void;
+  close: () => void;
+  send: (question: Message, content: string) => void;
+}
+
+interface QuestionProps {
+  message: Message;
+  /** Absent unless it can be edited; `id` says whether it is. */
+  editing?: Editing;
+}
 
 /** What was asked: shown as typed, never as Markdown. */
-export const Question = memo(function Question({ message }: { message: Message }) {
-  return (
-    <article aria-label="You" className="flex justify-end">
+export const Question = memo(function Question({ message, editing }: QuestionProps) {
+  const shown = (
+    <article aria-label="You" className="group flex items-end justify-end gap-1">
+      {editing && (
+        <IconButton
+          label="Edit question"
+          className="shrink-0 pointer-fine:opacity-0 transition-opacity focus-visible:opacity-100 group-hover:opacity-100"
+          onClick={() => editing.open(message.id)}
+        >
+          <PencilLine aria-hidden />
+        </IconButton>
+      )}
       <div className="max-w-[min(36rem,88%)] whitespace-pre-wrap rounded-2xl rounded-br-md bg-secondary px-4 py-2.5 [overflow-wrap:anywhere]">
         {message.content}
       </div>
     </article>
+  );
+  if (editing?.id !== message.id) return shown;
+  return (
+    <Suspense fallback={shown}>
+      <QuestionEditor
+        message={message}
+        blocked={editing.blocked}
+        onSend={editing.send}
+        onCancel={editing.close}
+      />
+    </Suspense>
   );
 });

@@ -3,7 +3,7 @@ import type { Message } from '@/api/generated';
 import { cn } from '@/lib/cn';
 import { Answer } from './answer';
 import { BranchSwitch } from './branch-switch';
-import { Question } from './question';
+import { type Editing, Question } from './question';
 
 interface ThreadMessageProps {
   message: Message;
@@ -15,11 +15,13 @@ interface ThreadMessageProps {
   onShow: (id: string) => void;
   onRetry?: (answer: Message) => void;
   onContinue?: (answer: Message) => void;
+  /** For the question that is edited, and for all while none is. */
+  editing?: Editing;
 }
 
 /** One message in its place, with the way to those beside it. */
 export const ThreadMessage = memo(function ThreadMessage(props: ThreadMessageProps) {
-  const { message, family, offscreen, marked, onShow, onRetry, onContinue } = props;
+  const { message, family, offscreen, marked, onShow, onRetry, onContinue, editing } = props;
   const asked = message.author === 'user';
   return (
     <div
@@ -34,7 +36,7 @@ export const ThreadMessage = memo(function ThreadMessage(props: ThreadMessagePro
       )}
     >
       {asked ? (
-        <Question message={message} />
+        <Question message={message} editing={editing} />
       ) : (
         <Answer message={message} onRetry={onRetry} onContinue={onContinue} />
       )}

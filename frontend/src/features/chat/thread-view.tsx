@@ -6,6 +6,7 @@ import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
 import { MoreMessages } from './more-messages';
 import { showBranch } from './queries';
+import type { Editing } from './question';
 import { familiesOf, type Loaded } from './thread';
 import { ThreadMessage } from './thread-message';
 import { useKeptPlace } from './use-kept-place';
@@ -27,6 +28,7 @@ interface ThreadViewProps {
   /** Absent while an answer is being made. */
   onRegenerate?: (answerId: string) => void;
   onContinue?: (answerId: string) => void;
+  editing: Editing;
 }
 
 /** The conversation; stays at its end while an answer grows, unless the reader has scrolled up. */
@@ -37,6 +39,7 @@ export function ThreadView({
   onShown,
   onRegenerate,
   onContinue,
+  editing,
 }: ThreadViewProps) {
   const { id, messages, earlier, later } = conversation;
   const client = useQueryClient();
@@ -87,6 +90,7 @@ export function ThreadView({
               onShow={show}
               onRetry={retry}
               onContinue={message === last ? goOn : undefined}
+              editing={mayEdit(message, editing) ? editing : undefined}
             />
           ))}
           {later && <MoreMessages which="later" loading={pages.later} />}
@@ -105,4 +109,9 @@ export function ThreadView({
       )}
     </div>
   );
+}
+
+/** One question at a time, and none is begun while an answer is being made. */
+function mayEdit(message: Message, { id, blocked }: Editing): boolean {
+  return message.author === 'user' && (id ? id === message.id : blocked === null);
 }

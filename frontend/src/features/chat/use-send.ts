@@ -21,13 +21,20 @@ export type SendState =
 
 /** What the server is asked for. The key is the same for every try, so that however often it is sent it is done once. */
 type Attempt =
-  | { kind: 'message'; content: string; parentId: string | null; key: string }
+  | { kind: 'message'; content: string; spot: Spot; key: string }
   | { kind: 'another'; answerId: string; key: string }
   | { kind: 'more'; answerId: string };
+
+/** Where a question belongs: after a message, beside another question, or after the newest message. */
+export interface Spot {
+  parentId?: string | null;
+  besideId?: string;
+}
 
 export interface Sent {
   conversationId: string;
   content: string;
+  spot: Spot;
 }
 
 const IDLE: SendState = { kind: 'idle' };
@@ -61,18 +68,22 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
       attempt.current = null;
       setState(IDLE);
       store(id, result);
-      if (current.kind === 'message') onSent({ conversationId: id, content: current.content });
+      if (current.kind === 'message')
+        onSent({ conversationId: id, content: current.content, spot: current.spot });
     } catch (error) {
       setState(refused(error));
     }
   }, [conversationId, onSent, store]);
 
   const send = useCallback(
-    (content: string, parentId: string | null = null) => {
+    (content: string, spot: Spot = {}) => {
       const previous = attempt.current;
       const same =
-        previous?.kind === 'message' && previous.content === content && previous.parentId === parentId;
-      attempt.current = same ? previous : { kind: 'message', content, parentId, key: randomId() };
+        previous?.kind === 'message' &&
+        previous.content === content &&
+        previous.spot.parentId === spot.parentId &&
+        previous.spot.besideId === spot.besideId;
+      attempt.current = same ? previous : { kind: 'message', content, spot, key: randomId() };
       void run();
     },
     [run],
@@ -122,7 +133,12 @@ function request(conversationId: string, attempt: Attempt) {
     case 'message':
       return sendMessage({
         path: { conversation_id: conversationId },
-        body: { content: attempt.content, parent_id: attempt.parentId, idempotency_key: attempt.key },
+        body: {
+          content: attempt.content,
+          parent_id: attempt.spot.parentId,
+          beside_id: attempt.spot.besideId,
+          idempotency_key: attempt.key,
+        },
         throwOnError: true,
       });
     case 'another':
