@@ -7,9 +7,11 @@ import { configureClient, createQueryClient } from './api/client';
 import { createApp } from './app/app';
 import { preloadMarkdown } from './components/markdown/markdown';
 import { watchTheme } from './features/theme/theme';
+import { fetchDeferred, whenIdle } from './lib/deferred';
 
 configureClient();
 watchTheme();
 const root = document.getElementById('root');
 if (root) createRoot(root).render(<StrictMode>{createApp(createQueryClient())}</StrictMode>);
 preloadMarkdown();
+whenIdle(() => void fetchDeferred());

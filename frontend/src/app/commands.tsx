@@ -1,17 +1,16 @@
 import { useNavigate } from '@tanstack/react-router';
 import { Boxes, Keyboard, Monitor, Moon, Settings, SquarePen, Sun } from 'lucide-react';
-import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useMemo } from 'react';
 import type { SearchHit } from '@/api/generated';
 import { setTheme } from '@/features/theme/theme';
+import { deferred, useDeferred } from '@/lib/deferred';
 import { useDialog } from '@/lib/use-dialog';
 import { useShortcuts } from './use-shortcuts';
 
-const SearchDialog = lazy(() =>
-  import('@/features/search/search-dialog').then((module) => ({ default: module.SearchDialog })),
+const searchDialog = deferred(() =>
+  import('@/features/search/search-dialog').then((module) => module.SearchDialog),
 );
-const ShortcutsDialog = lazy(() =>
-  import('./shortcuts-dialog').then((module) => ({ default: module.ShortcutsDialog })),
-);
+const shortcutsDialog = deferred(() => import('./shortcuts-dialog').then((module) => module.ShortcutsDialog));
 
 const OpenSearch = createContext<() => void>(() => undefined);
 
@@ -20,13 +19,15 @@ export function useOpenSearch(): () => void {
   return useContext(OpenSearch);
 }
 
-/** Search and shortcuts, on every page inside. Their dialogs are loaded when first opened. */
+/** Search and shortcuts, on every page inside.  */
 export function Commands({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const search = useDialog();
   const shortcuts = useDialog();
   const newChat = useCallback(() => void navigate({ to: '/' }), [navigate]);
   useShortcuts({ onSearch: search.show, onNewChat: newChat, onShortcuts: shortcuts.show });
+  const SearchDialog = useDeferred(searchDialog, search.open);
+  const ShortcutsDialog = useDeferred(shortcutsDialog, shortcuts.open);
   const showShortcuts = shortcuts.show;
   const actions = useMemo(
     () => [
@@ -46,20 +47,16 @@ export function Commands({ children }: { children: ReactNode }) {
   return (
     <OpenSearch value={search.show}>
       {children}
-      <Suspense fallback={null}>
-        {search.turn > 0 && (
-          <SearchDialog
-            key={search.turn}
-            open={search.open}
-            onOpenChange={search.onOpenChange}
-            actions={actions}
-            onHit={onHit}
-          />
-        )}
-        {shortcuts.turn > 0 && (
-          <ShortcutsDialog open={shortcuts.open} onOpenChange={shortcuts.onOpenChange} />
-        )}
-      </Suspense>
+      {SearchDialog && search.turn > 0 && (
+        <SearchDialog
+          key={search.turn}
+          open={search.open}
+          onOpenChange={search.onOpenChange}
+          actions={actions}
+          onHit={onHit}
+        />
+      )}
+      {ShortcutsDialog && <ShortcutsDialog open={shortcuts.open} onOpenChange={shortcuts.onOpenChange} />}
     </OpenSearch>
   );
 }

@@ -2,6 +2,7 @@ import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { configureClient } from '@/api/client';
+import { fetchDeferred } from '@/lib/deferred';
 import { server } from './server';
 
 // jsdom lays nothing out and has no media queries.
@@ -24,6 +25,7 @@ configure({ asyncUtilTimeout: 5_000 });
 beforeAll(() => {
   server.listen({ onUnhandledFrame: 'error' });
   configureClient();
+  return fetchDeferred();
 });
 afterEach(() => {
   cleanup();

@@ -1,8 +1,12 @@
-import { AlertDialog } from '@base-ui/react/alert-dialog';
-import { Dialog as Base } from '@base-ui/react/dialog';
 import type { ReactNode } from 'react';
 import { cn } from '@/lib/cn';
+import { deferred, useDeferred } from '@/lib/deferred';
 import { Button, buttonClass } from './button';
+
+const dialog = deferred(() => import('@base-ui/react/dialog').then((module) => module.Dialog));
+const alertDialog = deferred(() =>
+  import('@base-ui/react/alert-dialog').then((module) => module.AlertDialog),
+);
 
 const BACKDROP =
   'fixed inset-0 z-40 bg-black/35 transition-opacity duration-150 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0 dark:bg-black/60';
@@ -22,6 +26,8 @@ interface DialogProps {
 
 /** A modal with a title; focus stays inside and returns where it came from. */
 export function Dialog({ open, onOpenChange, title, description, children, className, sticky }: DialogProps) {
+  const Base = useDeferred(dialog, open);
+  if (!Base) return null;
   return (
     <Base.Root open={open} onOpenChange={onOpenChange} disablePointerDismissal={sticky}>
       <Base.Portal>
@@ -54,6 +60,8 @@ interface ConfirmProps {
 
 /** Asks before something that cannot be taken back. */
 export function Confirm({ open, onOpenChange, title, description, action, danger, onConfirm }: ConfirmProps) {
+  const AlertDialog = useDeferred(alertDialog, open);
+  if (!AlertDialog) return null;
   return (
     <AlertDialog.Root open={open} onOpenChange={onOpenChange}>
       <AlertDialog.Portal>
@@ -90,6 +98,8 @@ export function Drawer({
   title,
   children,
 }: Omit<DialogProps, 'description' | 'className' | 'sticky'>) {
+  const Base = useDeferred(dialog, open);
+  if (!Base) return null;
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>

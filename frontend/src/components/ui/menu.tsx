@@ -1,6 +1,8 @@
-import { Menu as Base } from '@base-ui/react/menu';
-import type { ReactElement, ReactNode } from 'react';
+import { type KeyboardEvent, type ReactElement, type ReactNode, useRef, useState } from 'react';
 import { cn } from '@/lib/cn';
+import { deferred, useDeferred } from '@/lib/deferred';
+
+const menu = deferred(() => import('@base-ui/react/menu').then((module) => module.Menu));
 
 interface MenuProps {
   label: string;
@@ -20,19 +22,62 @@ export function Menu({
   align = 'end',
   children,
 }: MenuProps) {
+  const button = useRef<HTMLButtonElement>(null);
+  const popup = useRef<HTMLDivElement>(null);
+  const [opened, setOpened] = useState<'by pointer' | 'by key' | null>(null);
+  const Base = useDeferred(menu, opened !== null);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+    event.preventDefault();
+    setOpened('by key');
+  };
+  const closeOnTab = (event: KeyboardEvent) => {
+    if (event.key !== 'Tab') return;
+    event.preventDefault();
+    setOpened(null);
+  };
   return (
-    <Base.Root>
-      <Base.Trigger aria-label={label} title={label} className={triggerClassName}>
+    <>
+      <button
+        ref={button}
+        type="button"
+        aria-label={label}
+        aria-haspopup="menu"
+        aria-expanded={opened !== null}
+        data-popup-open={opened ? '' : undefined}
+        title={label}
+        // A click without a pointer has no count.
+        onClick={({ detail }) => setOpened(detail === 0 ? 'by key' : 'by pointer')}
+        onKeyDown={onKeyDown}
+        className={triggerClassName}
+      >
         {trigger}
-      </Base.Trigger>
-      <Base.Portal>
-        <Base.Positioner sideOffset={4} side={side} align={align} className="z-50">
-          <Base.Popup className="min-w-[max(9rem,var(--anchor-width))] rounded-xl border bg-popover p-1 text-popover-foreground shadow-float outline-none">
-            {children}
-          </Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+      </button>
+      {Base && (
+        <Base.Root
+          open={opened !== null}
+          onOpenChange={(open) => open || setOpened(null)}
+          onOpenChangeComplete={(open) => {
+            if (open && opened === 'by key')
+              popup.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+          }}
+        >
+          <Base.Portal>
+            <Base.Positioner anchor={button} sideOffset={4} side={side} align={align} className="z-50">
+              <Base.Popup
+                ref={popup}
+                aria-label={label}
+                finalFocus={button}
+                onKeyDown={closeOnTab}
+                className="min-w-[max(9rem,var(--anchor-width))] rounded-xl border bg-popover p-1 text-popover-foreground shadow-float outline-none"
+              >
+                {children}
+              </Base.Popup>
+            </Base.Positioner>
+          </Base.Portal>
+        </Base.Root>
+      )}
+    </>
   );
 }
 
@@ -47,11 +92,14 @@ interface MenuItemProps {
 }
 
 export function MenuItem({ icon, danger, onSelect, children }: MenuItemProps) {
+  const Base = menu.now();
   return (
-    <Base.Item onClick={onSelect} className={cn(ITEM, danger && 'text-destructive')}>
-      {icon}
-      {children}
-    </Base.Item>
+    Base && (
+      <Base.Item onClick={onSelect} className={cn(ITEM, danger && 'text-destructive')}>
+        {icon}
+        {children}
+      </Base.Item>
+    )
   );
 }
 
@@ -63,14 +111,17 @@ interface MenuLinkProps {
 }
 
 export function MenuLink({ icon, link, children }: MenuLinkProps) {
+  const Base = menu.now();
   return (
-    <Base.LinkItem render={link} closeOnClick className={ITEM}>
-      {icon}
-      {children}
-    </Base.LinkItem>
+    Base && (
+      <Base.LinkItem render={link} closeOnClick className={ITEM}>
+        {icon}
+        {children}
+      </Base.LinkItem>
+    )
   );
 }
 
 export function MenuSeparator() {
-  return <Base.Separator className="mx-2.5 my-1 h-px bg-border" />;
+  return <hr className="mx-2.5 my-1 h-px border-0 bg-border" />;
 }

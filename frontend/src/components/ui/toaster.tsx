@@ -1,37 +1,32 @@
-import { Toast } from '@base-ui/react/toast';
-import { X } from 'lucide-react';
+import { deferred, useDeferred } from '@/lib/deferred';
 
-const manager = Toast.createToastManager();
+const list = deferred(() => import('./toasts').then((module) => module.Toasts));
+
+type Show = (title: string) => void;
+
+const waiting: string[] = [];
+let show: Show | null = null;
 
 /** Shows a sentence for a few seconds, for things that have no better place. */
 export function toast(title: string): void {
-  manager.add({ title });
+  if (show) show(title);
+  else {
+    waiting.push(title);
+    list.fetch().catch(() => undefined);
+  }
 }
 
-function List() {
-  const { toasts } = Toast.useToastManager();
-  return toasts.map((item) => (
-    <Toast.Root
-      key={item.id}
-      toast={item}
-      className="flex items-center gap-3 rounded-xl border bg-popover px-4 py-2.5 text-popover-foreground text-sm shadow-float transition duration-200 data-[ending-style]:opacity-0 data-[starting-style]:translate-y-2 data-[starting-style]:opacity-0"
-    >
-      <Toast.Title className="flex-1" />
-      <Toast.Close aria-label="Dismiss" className="text-muted-foreground hover:text-foreground">
-        <X aria-hidden className="size-4" />
-      </Toast.Close>
-    </Toast.Root>
-  ));
+/** Hands over what is to be shown, from now on and until it is given back. */
+export function takeToasts(taken: Show): () => void {
+  show = taken;
+  waiting.splice(0).forEach(taken);
+  return () => {
+    show = null;
+  };
 }
 
+/** Where toasts appear. */
 export function Toaster() {
-  return (
-    <Toast.Provider toastManager={manager} timeout={5000}>
-      <Toast.Portal>
-        <Toast.Viewport className="fixed inset-x-4 bottom-4 z-60 mx-auto flex max-w-sm flex-col gap-2">
-          <List />
-        </Toast.Viewport>
-      </Toast.Portal>
-    </Toast.Provider>
-  );
+  const Toasts = useDeferred(list, false);
+  return Toasts && <Toasts />;
 }
