@@ -33,6 +33,7 @@ from assistant.api import (
     prompts,
     rendering,
     search,
+    served,
     simple,
     training,
     usage,
@@ -68,7 +69,7 @@ EX_SOFTWARE: Final = 70
 Fatal = Callable[[int, str], None]
 ROUTES: Final = (
     health, auth, me, own_data, exports, conversations, answers, search, generations, feedback, prompts, models,
-    training, users, documents, usage, audit, openai, infill, simple, ws_chat,
+    served, training, users, documents, usage, audit, openai, infill, simple, ws_chat,
 )  # fmt: skip
 
 

@@ -69,6 +69,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("PATCH", "/api/prompts/{prompt_id}"): Route("own", {"title": "Another"}),
     ("DELETE", "/api/prompts/{prompt_id}"): Route("own"),
     ("GET", "/api/models"): Route("member"),
+    ("GET", "/api/models/served"): Route("member"),
     ("POST", "/api/models/rollback"): Route("admin"),
     ("GET", "/api/training/runs"): Route("member"),
     ("GET", "/api/training/runs/{run_id}"): Route("member"),

@@ -123,6 +123,22 @@ def test_a_model_named_by_its_path_is_shown_without_it() -> None:
     run(test, FakeUpstream(well, models={"data": [{"id": "/models/codellama.gguf"}]}))
 
 
+def test_every_model_in_the_list_may_be_asked_for_unless_one_is_configured() -> None:
+    models = {"data": [{"id": "first"}, {"id": "/models/second.gguf"}]}
+
+    async def all_of_them(upstream: FakeUpstream, generator: UpstreamGenerator) -> None:
+        await drained(await generator.start(request(model="second.gguf")))
+        assert [(each.name, each.alias) for each in generator.models] == [("first", "champion"), ("second.gguf", None)]
+        assert upstream.exchanges[0].body["model"] == "/models/second.gguf"
+
+    async def only_one(upstream: FakeUpstream, generator: UpstreamGenerator) -> None:
+        with pytest.raises(ModelNotFoundError):
+            await generator.start(request(model="first"))
+
+    run(all_of_them, FakeUpstream(well, models=models))
+    run(only_one, FakeUpstream(well, models=models), model="/models/second.gguf")
+
+
 def test_a_grammar_is_refused_where_the_server_would_ignore_it() -> None:
     error = refused_with(well, InvalidRequestError, format=GrammarFormat('root ::= "a"'))
     assert error.param == "grammar"

@@ -7,19 +7,17 @@ from fastapi import APIRouter
 from assistant.api.deps import PrincipalDep, ResourcesDep
 from assistant.api.history_schemas import Regenerate
 from assistant.api.schemas import MessageOut, SendResult
-from assistant.resources import Resources
 from assistant.services.chat import Exchange
 from assistant.services.conversations import MessageView
 
 router = APIRouter(prefix="/api/messages", tags=["conversations"])
 
 
-def sent(resources: Resources, exchange: Exchange) -> SendResult:
+def sent(exchange: Exchange) -> SendResult:
     """A question and the answer that has been started."""
-    model = resources.generator.model
     return SendResult(
         user_message=MessageOut.of(MessageView(exchange.question, None, None)),
-        assistant_message=MessageOut.of(MessageView(exchange.answer, model.name if model else None, None)),
+        assistant_message=MessageOut.of(MessageView(exchange.answer, exchange.model, None)),
     )
 
 
@@ -28,10 +26,10 @@ async def regenerate_answer(
     message_id: uuid.UUID, body: Regenerate, principal: PrincipalDep, resources: ResourcesDep
 ) -> SendResult:
     """Another answer to the same question, a sibling of this one; follow it at ``/api/generations/{id}/events``."""
-    return sent(resources, await resources.chat.regenerate(principal, message_id, body.idempotency_key))
+    return sent(await resources.chat.regenerate(principal, message_id, body.idempotency_key))
 
 
 @router.post("/{message_id}/continue", status_code=202)
 async def continue_answer(message_id: uuid.UUID, principal: PrincipalDep, resources: ResourcesDep) -> SendResult:
     """Go on with an answer that was cut short: the same message grows; follow it as when it began."""
-    return sent(resources, await resources.chat.go_on(principal, message_id))
+    return sent(await resources.chat.go_on(principal, message_id))

@@ -1,7 +1,7 @@
 """Conversations and their messages."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -15,13 +15,23 @@ from assistant.api.history_schemas import (
     FolderOut,
     UpdateConversation,
 )
-from assistant.api.schemas import ConversationOut, CreateConversation, SendMessage, SendResult
+from assistant.api.schemas import (
+    ChatSettingsIn,
+    ConversationDetail,
+    ConversationOut,
+    CreateConversation,
+    SendMessage,
+    SendResult,
+)
+from assistant.resources import Resources
 from assistant.services import conversations, threads
 from assistant.services.branches import Spot
 from assistant.services.chat import NewMessage
+from assistant.services.chat_settings import check_length, model_to_keep
 from assistant.services.conversations import Changes, Filter
 from assistant.services.pages import Place
 from assistant.services.threads import Window
+from codellama_core.models import ChatSettings
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
@@ -71,11 +81,12 @@ async def list_folders(principal: PrincipalDep, session: SessionDep) -> FolderLi
 
 @router.post("", status_code=201)
 async def create_conversation(
-    body: CreateConversation, principal: PrincipalDep, session: SessionDep
-) -> ConversationOut:
+    body: CreateConversation, principal: PrincipalDep, session: SessionDep, resources: ResourcesDep
+) -> ConversationDetail:
     """An empty conversation, its first message to be sent next."""
-    row = await conversations.create(session, principal.id, body.title or "")
-    return ConversationOut.model_validate(row)
+    settings = ChatSettings(**_chosen(body.settings, resources))
+    row = await conversations.create(session, principal.id, body.title or "", settings)
+    return ConversationDetail.model_validate(row)
 
 
 @router.get("/{conversation_id:uuid}")
@@ -95,13 +106,17 @@ async def get_conversation(
 
 @router.patch("/{conversation_id:uuid}")
 async def update_conversation(
-    conversation_id: uuid.UUID, body: UpdateConversation, principal: PrincipalDep, session: SessionDep
-) -> ConversationOut:
-    """Rename, pin, archive or file it; a field that is left out stays."""
-    given = body.model_dump(exclude_unset=True)
-    changes = Changes(**given, refile="folder" in given)
+    conversation_id: uuid.UUID,
+    body: UpdateConversation,
+    principal: PrincipalDep,
+    session: SessionDep,
+    resources: ResourcesDep,
+) -> ConversationDetail:
+    """Rename, pin, archive or file it, or choose how it is answered; a field that is left out stays."""
+    given = body.model_dump(exclude_unset=True, exclude={"settings"})
+    changes = Changes(**given, refile="folder" in given, settings=_chosen(body.settings, resources))
     row = await conversations.change(session, principal.id, conversation_id, changes)
-    return ConversationOut.model_validate(row)
+    return ConversationDetail.model_validate(row)
 
 
 @router.delete("/{conversation_id:uuid}", status_code=204)
@@ -119,4 +134,13 @@ async def send_message(
 ) -> SendResult:
     """Store a message and start its answer; follow it at ``/api/generations/{id}/events``."""
     new = NewMessage(body.content, Spot(body.parent_id, body.beside_id), body.idempotency_key)
-    return sent(resources, await resources.chat.send(principal, conversation_id, new))
+    return sent(await resources.chat.send(principal, conversation_id, new))
+
+
+def _chosen(given: ChatSettingsIn | None, resources: Resources) -> dict[str, Any]:
+    """The settings that were sent, if this server can honour them."""
+    chosen = given.model_dump(exclude_unset=True) if given is not None else {}
+    check_length(chosen.get("max_tokens"), resources.settings.max_tokens)
+    if (name := chosen.get("model")) is not None:
+        chosen["model"] = model_to_keep(resources.generator.models, name)
+    return chosen

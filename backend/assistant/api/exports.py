@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -10,13 +11,13 @@ from fastapi.responses import StreamingResponse
 
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
 from assistant.api.history_schemas import Export, ExportedConversation, ExportedMessage, ImportResult
-from assistant.api.schemas import ConversationOut, FeedbackIn
+from assistant.api.schemas import ChatSettingsIn, ConversationOut, FeedbackIn
 from assistant.services import conversations, exports, imports
 from assistant.services.accounts import Principal
 from assistant.services.conversations import MessageView
 from assistant.services.database import Database
 from assistant.services.imports import Figures, ImportedConversation, ImportedFeedback, ImportedMessage
-from codellama_core.models import Author, Conversation
+from codellama_core.models import Author, ChatSettings, Conversation
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
@@ -77,15 +78,22 @@ async def conversations_json(
     yield _open(head.model_dump_json())
     first = True
     async for row in rows:
-        values = {name: getattr(row, name) for name in ExportedConversation.model_fields if name != "messages"}
-        shape = ExportedConversation.model_construct(**values, messages=[])
-        yield ("" if first else ",") + _open(shape.model_dump_json())
+        yield ("" if first else ",") + _open(_without_messages(row).model_dump_json())
         separator, first = "", False
         async for view in exports.messages_of(database, who.id, row.id):
             yield separator + _exported(view).model_dump_json()
             separator = ","
         yield "]}"
     yield "]}"
+
+
+def _without_messages(row: Conversation) -> ExportedConversation:
+    """Nothing is checked: what is stored is exported, whatever the limits are now."""
+    names = [name for name in ExportedConversation.model_fields if name not in ("messages", "settings")]
+    values: dict[str, Any] = {name: getattr(row, name) for name in names}
+    if row.settings != ChatSettings():
+        values["settings"] = ChatSettingsIn.model_construct(**asdict(row.settings))
+    return ExportedConversation.model_construct(**{"settings": None, **values, "messages": []})
 
 
 def _open(text: str) -> str:
@@ -113,7 +121,9 @@ async def _markdown(database: Database, who: Principal, conversation: Conversati
 def _conversation(given: ExportedConversation) -> ImportedConversation:
     return ImportedConversation(
         title=given.title, folder=given.folder, pinned=given.pinned, archived=given.archived,
-        created_at=given.created_at, updated_at=given.updated_at, messages=[_message(each) for each in given.messages],
+        created_at=given.created_at, updated_at=given.updated_at,
+        settings=ChatSettings() if given.settings is None else ChatSettings(**given.settings.model_dump()),
+        messages=[_message(each) for each in given.messages],
     )  # fmt: skip
 
 

@@ -6,7 +6,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
-from assistant.api.schemas import ConversationOut, FeedbackIn, MessageOut, Out, PlainText, Strict, Title
+from assistant.api.schemas import (
+    ChatSettingsIn,
+    ConversationDetail,
+    ConversationOut,
+    FeedbackIn,
+    MessageOut,
+    Out,
+    PlainText,
+    Strict,
+    Title,
+)
 from assistant.services.search import Hit
 from assistant.services.threads import Thread
 from codellama_core.models import Author, MessageStatus
@@ -57,12 +67,16 @@ class FolderList(Out):
 
 
 class UpdateConversation(Strict):
-    """What is null or left out stays, but for ``folder``: null takes the conversation out of its folder."""
+    """What is null or left out stays, but for ``folder``: null takes the conversation out of its folder.
+
+    Of ``settings``, fields that are left out stay too, and null is the default again.
+    """
 
     title: Title | None = None
     pinned: bool | None = None
     archived: bool | None = None
     folder: Folder | None = None
+    settings: ChatSettingsIn | None = None
 
 
 class DeletedOut(Out):
@@ -71,7 +85,7 @@ class DeletedOut(Out):
     deleted: int
 
 
-class ConversationWithMessages(ConversationOut):
+class ConversationWithMessages(ConversationDetail):
     """``branch`` are the ids of the messages to show, oldest first; ``messages`` are these and their siblings.
 
     Where a conversation is not longer than the page, ``messages`` are all there are. ``earlier`` and ``later`` say
@@ -87,7 +101,7 @@ class ConversationWithMessages(ConversationOut):
 
     @classmethod
     def build(cls, thread: Thread) -> "ConversationWithMessages":
-        summary = ConversationOut.model_validate(thread.conversation).model_dump()
+        summary = ConversationDetail.model_validate(thread.conversation).model_dump()
         messages = [MessageOut.of(view) for view in thread.views]
         return cls(**summary, messages=messages, branch=list(thread.branch), earlier=thread.earlier, later=thread.later)
 
@@ -171,6 +185,7 @@ class ExportedConversation(Strict):
     archived: bool = False
     created_at: Time
     updated_at: Time
+    settings: ChatSettingsIn | None = None
     messages: Annotated[list[ExportedMessage], Field(max_length=MAX_MESSAGES)]
 
 

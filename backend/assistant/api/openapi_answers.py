@@ -108,7 +108,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "/chat": {"A question": {"prompt": "Write hello world", "max_tokens": 32}},
     "/generate": {"Continue a text": {"text": "import os\n", "max_tokens": 16, "temperature": 0.2}},
-    "/api/conversations": {"With a title": {"title": "Parsing dates"}},
+    "/api/conversations": {
+        "With a title": {"title": "Parsing dates"},
+        "With settings": {"settings": {"system_prompt": "Answer with code only.", "temperature": 0}},
+    },
     "/api/conversations/import": {"One question": {"format": "codellama-conversations", "version": 1, "conversations": [
         {
             "id": "0198c0de-0000-7000-8000-000000000001", "title": "Parsing dates", "folder": "Python",
@@ -124,6 +127,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "/api/conversations/{conversation_id}": {
         "Rename": {"title": "Parsing dates with time zones"},
         "Pin and file": {"pinned": True, "folder": "Python"},
+        "Answer otherwise": {"settings": {"system_prompt": "Answer with code only.", "temperature": None}},
     },
     "/api/messages/{message_id}/regenerate": {"Another answer": {}},
     "/api/conversations/{conversation_id}/messages": {"A question": {"content": "How do I parse ISO 8601?"}},

@@ -15,6 +15,7 @@ from codellama_core.models import (
 )
 
 MAX_TEXT = 200_000
+MAX_SYSTEM_PROMPT = 20_000
 
 
 PlainText = str
@@ -152,13 +153,44 @@ class ConversationOut(Out):
     updated_at: datetime
 
 
+class ChatSettingsOut(Out):
+    """How the conversation is answered; null is the server's default, and for ``model`` whichever is champion."""
+
+    model_config = ConfigDict(from_attributes=True, title="ChatSettings")
+
+    system_prompt: str | None
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    model: str | None
+
+
+class ConversationDetail(ConversationOut):
+    """A conversation with its settings, which lists leave out."""
+
+    model_config = ConfigDict(from_attributes=True, title="ConversationDetail")
+
+    settings: ChatSettingsOut
+
+
 Title = Annotated[PlainText, Field(min_length=1, max_length=200)]
+
+
+class ChatSettingsIn(Strict):
+    """What to set; null is the server's default again. ``model`` is one of ``/api/models/served``, by name or alias."""
+
+    system_prompt: Annotated[PlainText, Field(min_length=1, max_length=MAX_SYSTEM_PROMPT, pattern=r"\S")] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    model: Annotated[PlainText, Field(min_length=1, max_length=500)] | None = None
 
 
 class CreateConversation(Strict):
     """Without a title, the first line of the first message becomes it."""
 
     title: Title | None = None
+    settings: ChatSettingsIn | None = None
 
 
 class SendMessage(Strict):

@@ -14,7 +14,7 @@ from assistant.api.waiting import predicted_wait
 from assistant.engine.types import Priority, Sampling
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
-from assistant.services.chat import CHAT_SAMPLING
+from assistant.services.chat_settings import CHAT_SAMPLING
 from assistant.services.generators.types import ChatPrompt, Prompt, TextPrompt, TextRequest
 from assistant.services.interactions import Answer
 from codellama_core.prompt import ChatMessage

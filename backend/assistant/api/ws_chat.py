@@ -24,7 +24,7 @@ from assistant.engine.types import Priority, Sampling
 from assistant.errors import AssistantError, ConflictError, UnauthenticatedError
 from assistant.resources import Resources
 from assistant.services.accounts import Principal
-from assistant.services.chat import CHAT_SAMPLING
+from assistant.services.chat_settings import CHAT_SAMPLING
 from assistant.services.generators.types import (
     ChatPrompt,
     EndEvent,

@@ -2,18 +2,19 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.engine.types import FinishReason, Priority, Sampling
-from assistant.errors import ConflictError, InvalidRequestError
+from assistant.engine.types import FinishReason, Priority
+from assistant.errors import ConflictError, InvalidRequestError, ModelNotFoundError
 from assistant.services import branches, conversations, search
 from assistant.services.accounts import Principal
 from assistant.services.branches import Spot
+from assistant.services.chat_settings import ModelGoneError, sampling_of, with_system_prompt
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.types import ChatPrompt, Generator, TextRequest, TextStream
@@ -21,10 +22,9 @@ from assistant.services.live import LiveGeneration
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
-from codellama_core.models import ACTIVE_STATUSES, Author, Conversation, Message, MessageStatus
+from codellama_core.models import ACTIVE_STATUSES, Author, ChatSettings, Conversation, Message, MessageStatus
 
 TITLE_LENGTH: Final = 80
-CHAT_SAMPLING: Final = Sampling(temperature=0.2, top_p=0.95, top_k=40, min_p=0.05, repeat_penalty=1.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,11 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and the message that its answer is written into."""
+    """A question and the message that its answer is written into; ``model`` is the name of who writes it."""
 
     question: Message
     answer: Message
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class _Prepared:
     exchange: Exchange
     history: Sequence[Message] | None = None
     begun: str = ""
+    settings: ChatSettings = field(default_factory=ChatSettings)
 
 
 class ChatService:
@@ -74,11 +76,12 @@ class ChatService:
 
         async def prepare(session: AsyncSession) -> _Prepared:
             conversation = await conversations.owned(session, who.id, conversation_id, lock=True)
-            if (known := await _already_sent(session, conversation_id, new.idempotency_key)) is not None:
+            if (known := await _already_sent(session, conversation, new.idempotency_key)) is not None:
                 return _Prepared(known)
             parent = await _open_parent(session, conversation_id, new.spot)
             exchange = await self._store(session, conversation, parent, new)
-            return _Prepared(exchange, [*await conversations.branch(session, parent), exchange.question])
+            history = [*await conversations.branch(session, parent), exchange.question]
+            return _Prepared(exchange, history, settings=conversation.settings)
 
         return await self._start(who, prepare)
 
@@ -91,16 +94,15 @@ class ChatService:
 
         async def prepare(session: AsyncSession) -> _Prepared:
             conversation, exchange = await _answered(session, who, message_id)
-            if (known := await _already_sent(session, conversation.id, idempotency_key)) is not None:
+            if (known := await _already_sent(session, conversation, idempotency_key)) is not None:
                 return _Prepared(known)
             await _check_all_written(session, exchange.question)
             answer = self._answer(exchange.question, idempotency_key)
             session.add(answer)
             conversations.touch(conversation)
             await session.flush()
-            return _Prepared(
-                Exchange(exchange.question, answer), await conversations.branch(session, exchange.question)
-            )
+            history = await conversations.branch(session, exchange.question)
+            return _Prepared(Exchange(exchange.question, answer), history, settings=conversation.settings)
 
         return await self._start(who, prepare)
 
@@ -122,7 +124,7 @@ class ChatService:
             answer.stop_requested, answer.finish_reason, answer.error, answer.finished_at = False, None, None, None
             conversations.touch(conversation)
             history = await conversations.branch(session, exchange.question)
-            return _Prepared(exchange, history, begun=answer.content)
+            return _Prepared(exchange, history, answer.content, conversation.settings)
 
         return await self._start(who, prepare)
 
@@ -135,14 +137,20 @@ class ChatService:
                 exchange = prepared.exchange
                 if prepared.history is None:
                     return exchange
-                stream = await self._generator.start(_request(who, exchange.answer.id, prepared))
-                exchange.answer.model_version_id = stream.model.version_id
+                stream = await self._ask(_request(who, exchange.answer.id, prepared))
+                _sign(exchange.answer, stream)
         except BaseException:
             if stream is not None:
                 stream.cancel()
             raise
         self._generations.adopt(LiveGeneration(exchange.answer, stream, self._database, self._spool, self._metrics))
-        return exchange
+        return replace(exchange, model=stream.model.name)
+
+    async def _ask(self, request: TextRequest) -> TextStream:
+        try:
+            return await self._generator.start(request)
+        except ModelNotFoundError:
+            raise ModelGoneError(request.model or "", self._generator.models) from None
 
     async def _store(
         self, session: AsyncSession, conversation: Conversation, parent: Message | None, new: NewMessage
@@ -178,18 +186,28 @@ def title_of(content: str) -> str:
     return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"
 
 
-async def _already_sent(session: AsyncSession, conversation_id: uuid.UUID, key: str | None) -> Exchange | None:
+def _sign(answer: Message, stream: TextStream) -> None:
+    """Write down who answers: the version, or the name of a model that is no version of ours."""
+    model = stream.model
+    answer.model_version_id = model.version_id
+    answer.imported_model = model.name if model.version_id is None else None
+
+
+async def _already_sent(session: AsyncSession, conversation: Conversation, key: str | None) -> Exchange | None:
     """What a key has led to before: a question and its first answer, or another answer to a question."""
     if key is None:
         return None
-    sent = select(Message).where(Message.conversation_id == conversation_id, Message.idempotency_key == key)
+    sent = select(Message).where(Message.conversation_id == conversation.id, Message.idempotency_key == key)
     message = await session.scalar(sent)
     if message is None:
         return None
     if message.author is Author.ASSISTANT:
-        return Exchange(await session.get_one(Message, message.parent_id), message)
-    answer = await session.scalar(select(Message).where(Message.parent_id == message.id).order_by(Message.id))
-    return None if answer is None else Exchange(message, answer)
+        question, answer = await session.get_one(Message, message.parent_id), message
+    else:
+        first = select(Message).where(Message.parent_id == message.id).order_by(Message.id).limit(1)
+        question, answer = message, (await session.scalars(first)).one()
+    view = await conversations.message_of(session, conversation.user_id, answer.id)
+    return Exchange(question, answer, view.model)
 
 
 async def _answered(session: AsyncSession, who: Principal, message_id: uuid.UUID) -> tuple[Conversation, Exchange]:
@@ -231,9 +249,10 @@ def _request(who: Principal, message_id: uuid.UUID, prepared: _Prepared) -> Text
     turns = branches.turns_of(prepared.history or ())
     return TextRequest(
         id=f"{message_id}/{len(prepared.begun)}" if prepared.begun else str(message_id),
-        prompt=ChatPrompt(tuple(turns), prepared.begun),
-        max_tokens=None,
-        sampling=CHAT_SAMPLING,
+        prompt=ChatPrompt(with_system_prompt(prepared.settings, turns), prepared.begun),
+        max_tokens=prepared.settings.max_tokens,
+        sampling=sampling_of(prepared.settings),
+        model=prepared.settings.model,
         priority=Priority.CHAT,
         fairness_key=str(who.id),
     )

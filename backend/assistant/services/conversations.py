@@ -1,10 +1,10 @@
 """A person's conversations and their messages. Nobody sees what is not theirs: it is simply not there."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import CTE, Select, delete, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from assistant.services import search
 from assistant.services.pages import Place
 from codellama_core.models import (
     ACTIVE_STATUSES,
+    ChatSettings,
     Conversation,
     Feedback,
     Message,
@@ -45,13 +46,17 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change of a conversation; None leaves it, and so does ``refile`` false to the folder."""
+    """What to change of a conversation; None leaves it, and so does ``refile`` false to the folder.
+
+    ``settings`` are fields of ``ChatSettings`` by name; those that are not there stay.
+    """
 
     title: str | None = None
     pinned: bool | None = None
     archived: bool | None = None
     refile: bool = False
     folder: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def list_of(
@@ -87,8 +92,8 @@ async def folders_of(session: AsyncSession, user_id: uuid.UUID) -> list[tuple[st
     return [(name, count) for name, count in rows if name is not None]
 
 
-async def create(session: AsyncSession, user_id: uuid.UUID, title: str) -> Conversation:
-    conversation = Conversation(user_id=user_id, title=title)
+async def create(session: AsyncSession, user_id: uuid.UUID, title: str, settings: ChatSettings) -> Conversation:
+    conversation = Conversation(user_id=user_id, title=title, settings=settings)
     session.add(conversation)
     await session.flush()
     await session.refresh(conversation)
@@ -117,6 +122,8 @@ async def change(
         conversation.archived_at = (conversation.archived_at or datetime.now(UTC)) if changes.archived else None
     if changes.refile:
         conversation.folder = changes.folder
+    if changes.settings:
+        conversation.settings = replace(conversation.settings, **changes.settings)
     if changes.title is not None and changes.title != conversation.title:
         conversation.title = changes.title
         await session.flush()

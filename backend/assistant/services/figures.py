@@ -51,7 +51,11 @@ def desk_figures(desk: Desk, tally: Tally, generator: Generator) -> Iterator[Fig
 
 def _versions(generator: Generator) -> Iterator[Figure]:
     for identity in generator.models:
-        labels = (("version", identity.name), ("version_id", str(identity.version_id or "")), ("alias", identity.alias))
+        labels = (
+            ("version", identity.name),
+            ("version_id", str(identity.version_id or "")),
+            ("alias", identity.alias or ""),
+        )
         yield Figure("model_version_info", "The versions being served.", 1, labels=labels)
 
 

@@ -14,7 +14,7 @@ from assistant.errors import ConflictError, InvalidRequestError
 from assistant.services import search
 from assistant.services.conversations import MOST_PINNED
 from codellama_core.ids import uuid7
-from codellama_core.models import Author, Conversation, Feedback, Message, MessageStatus
+from codellama_core.models import Author, ChatSettings, Conversation, Feedback, Message, MessageStatus
 
 MAX_MESSAGES: Final = 20_000
 
@@ -63,6 +63,7 @@ class ImportedConversation:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    settings: ChatSettings = field(default_factory=ChatSettings)
     messages: Sequence[ImportedMessage] = field(default_factory=tuple)
 
 
@@ -134,7 +135,7 @@ def _conversation(user_id: uuid.UUID, given: ImportedConversation, id_: uuid.UUI
     return Conversation(
         id=id_, user_id=user_id, title=given.title, folder=given.folder, pinned_at=now if given.pinned else None,
         archived_at=now if given.archived else None, created_at=created_at,
-        updated_at=min(given.updated_at, now),
+        updated_at=min(given.updated_at, now), settings=given.settings,
     )  # fmt: skip
 
 

@@ -86,6 +86,11 @@ class ModelService:
         champion = self._roster.champion
         return champion is not None and champion.base.startswith(DEMO_NAME)
 
+    @property
+    def demos(self) -> frozenset[uuid.UUID | None]:
+        """The versions being served that are the bundled demo model, or fine-tuned from it."""
+        return frozenset(each.identity.version_id for each in self._roster if each.base.startswith(DEMO_NAME))
+
     async def register(self, path: Path) -> None:
         """Write MODEL_PATH down; it becomes champion only if there is none. Raises ModelLoadError if it is missing."""
         if not await asyncio.to_thread(path.is_file):

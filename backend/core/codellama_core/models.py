@@ -5,6 +5,7 @@ Ids are UUIDv7, times are ``timestamptz`` in UTC. Relationships are spelled as j
 
 import enum
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 
 from codellama_core.ids import uuid7
 
@@ -201,6 +202,17 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """How a conversation is answered; None is the server's default, and for ``model`` whichever is champion."""
+
+    system_prompt: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    model: str | None = None
+
+
 class Conversation(Base):
     """A person's chat. A folder is only a name; there is one as long as a conversation is in it."""
 
@@ -209,6 +221,9 @@ class Conversation(Base):
         Index("ix_conversations_user_id_updated_at_id", "user_id", "updated_at", "id"),
         Index("ix_conversations_user_id_created_at", "user_id", "created_at"),
         CheckConstraint("length(folder) BETWEEN 1 AND 60", name="folder"),
+        CheckConstraint("temperature BETWEEN 0 AND 2", name="temperature"),
+        CheckConstraint("top_p > 0 AND top_p <= 1", name="top_p"),
+        CheckConstraint("max_tokens > 0", name="max_tokens"),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -217,6 +232,10 @@ class Conversation(Base):
     folder: Mapped[str | None]
     pinned_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    settings: Mapped[ChatSettings] = composite(
+        mapped_column("system_prompt", Text), mapped_column("temperature", Float), mapped_column("top_p", Float),
+        mapped_column("max_tokens", Integer), mapped_column("model", Text), return_none_on=None,
+    )  # fmt: skip
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
 
@@ -232,7 +251,8 @@ class Conversation(Base):
 class Message(Base):
     """One message of a conversation's tree. An assistant message is also the record of its generation.
 
-    ``imported_model`` is the model's name as the file that the message was imported from gives it.
+    ``imported_model`` names a model that is no version of ours: another server's, or the one that the file names from
+    which the message was imported.
     """
 
     __tablename__ = "messages"

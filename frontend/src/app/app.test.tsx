@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeEventSource } from '@/testing/fake-event-source';
-import { makeConversation, makeMe, makeMessage, makeThread } from '@/testing/fixtures';
+import { makeConversation, makeMe, makeMessage, makeSettings, makeThread } from '@/testing/fixtures';
 import { renderApp } from '@/testing/render';
 import { server } from '@/testing/server';
 
@@ -23,7 +23,7 @@ function serve(...answers: (() => Response)[]): SendBody[] {
     http.get('*/api/me', () => HttpResponse.json(makeMe())),
     http.get('*/api/conversations', () => HttpResponse.json({ pinned: [], items: [], next_before: null })),
     http.post('*/api/conversations', () =>
-      HttpResponse.json({ ...conversation, title: '' }, { status: 201 }),
+      HttpResponse.json({ ...conversation, settings: makeSettings(), title: '' }, { status: 201 }),
     ),
     http.get('*/api/conversations/conversation-1', () =>
       HttpResponse.json(makeThread([QUESTION, ANSWER], conversation)),

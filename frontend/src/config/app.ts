@@ -4,6 +4,9 @@ export const APP_NAME = 'Code Assistant';
 /** The backend refuses longer messages. */
 export const MAX_MESSAGE_CHARACTERS = 200_000;
 
+/** A conversation's system prompt, in characters. */
+export const MAX_SYSTEM_PROMPT_CHARACTERS = 20_000;
+
 /** A conversation's title, in characters. */
 export const MAX_TITLE_CHARACTERS = 200;
 

@@ -1,6 +1,7 @@
 import type {
   ApiKey,
   AuditEntry,
+  ChatSettings,
   Conversation,
   ConversationWithMessages,
   Me,
@@ -9,6 +10,10 @@ import type {
 } from '@/api/generated';
 
 const AT = '2026-11-21T10:00:00Z';
+
+export function makeSettings(changes: Partial<ChatSettings> = {}): ChatSettings {
+  return { system_prompt: null, temperature: null, top_p: null, max_tokens: null, model: null, ...changes };
+}
 
 export function makeMessage(changes: Partial<Message> = {}): Message {
   return {
@@ -54,7 +59,15 @@ export function makeThread(
   changes: Partial<ConversationWithMessages> = {},
 ): ConversationWithMessages {
   const branch = messages.map(({ id }) => id);
-  return { ...makeConversation(), messages, branch, earlier: false, later: false, ...changes };
+  return {
+    ...makeConversation(),
+    settings: makeSettings(),
+    messages,
+    branch,
+    earlier: false,
+    later: false,
+    ...changes,
+  };
 }
 
 export function makeMe(changes: Partial<Me> = {}): Me {

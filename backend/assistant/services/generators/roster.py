@@ -127,7 +127,8 @@ class Roster:
 
     def chosen(self, name: str | None) -> ServedModel:
         """The version that a request names. Raises ModelNotFoundError, ModelUnavailableError."""
-        return self._served[choose(self.models, name).alias]
+        chosen = choose(self.models, name)
+        return next(each for each in self if each.identity is chosen)
 
     async def install(
         self, key: str, identity: ModelIdentity, model: Model, *, fingerprint: str | None = None,
@@ -164,9 +165,11 @@ class Roster:
             self._let_go(challenger)
 
     def _place(self, new: ServedModel) -> None:
-        before = self._served.get(new.identity.alias)
-        self._served[new.identity.alias] = new
-        if new.identity.alias == "champion":
+        alias = new.identity.alias
+        assert alias is not None, "what is loaded here has a place"
+        before = self._served.get(alias)
+        self._served[alias] = new
+        if alias == "champion":
             self._engine.activate(new.key)
             if self.challenger is not None and self.challenger.adapter is not None:
                 self.remove_challenger()

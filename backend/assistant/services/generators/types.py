@@ -187,12 +187,12 @@ Alias = Literal["champion", "challenger"]
 class ModelIdentity:
     """Which model answers: the name shown to people, and its row where it is a registered version.
 
-    ``alias`` is the name that requests may use for whichever version has this place.
+    ``alias`` is the name that requests may use for whichever version has this place, if it is such a place.
     """
 
     name: str
     version_id: uuid.UUID | None
-    alias: Alias = "champion"
+    alias: Alias | None = "champion"
 
 
 Kind = Literal["llama.cpp", "upstream", "mock"]

@@ -73,13 +73,13 @@ class UpstreamGenerator:
 
     @property
     def model(self) -> ModelIdentity | None:
-        """Under its own name; of a name that is a path on the server only the end is shown."""
-        name = self._probe.name
-        return ModelIdentity(name.rsplit("/", 1)[-1] if name.startswith("/") else name, None) if name else None
+        return next(iter(self.models), None)
 
     @property
     def models(self) -> tuple[ModelIdentity, ...]:
-        return (self.model,) if self.model else ()
+        """Under the server's own names, the first as champion."""
+        names = [_shown(name) for name in self._probe.names]
+        return tuple(ModelIdentity(name, None, None if index else "champion") for index, name in enumerate(names))
 
     @property
     def context_tokens(self) -> int | None:
@@ -114,7 +114,7 @@ class UpstreamGenerator:
         limit = self._options.max_tokens
         if request.max_tokens is not None:
             limit = min(request.max_tokens, limit)
-        name = self._probe.name or model.name
+        name = next((each for each in self._probe.names if _shown(each) == model.name), model.name)
         self._calls.check(request, self._probe.dialect)
         stream = PieceStream(
             model, request, self.count_tokens(request.prompt), strip=isinstance(request.prompt, ChatPrompt),
@@ -146,6 +146,11 @@ class UpstreamGenerator:
             raise
         if stream.refusal is not None:
             raise stream.refusal
+
+
+def _shown(name: str) -> str:
+    """Of a name that is a path on the server only the end is shown."""
+    return name.rsplit("/", 1)[-1] if name.startswith("/") else name
 
 
 def _characters(prompt: Prompt) -> int:

@@ -55,6 +55,11 @@ class Probe:
         return self._wanted or (self._cards[0].id if self._cards else None)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be asked for: the one that was configured, or the whole list."""
+        return (self._wanted,) if self._wanted else tuple(dict.fromkeys(card.id for card in self._cards))
+
+    @property
     def card(self) -> Card | None:
         return next((card for card in self._cards if card.id == self.name), None)
 

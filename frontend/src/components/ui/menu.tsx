@@ -1,3 +1,4 @@
+import { Check } from 'lucide-react';
 import { type KeyboardEvent, type ReactElement, type ReactNode, useRef, useState } from 'react';
 import { cn } from '@/lib/cn';
 import { deferred, useDeferred } from '@/lib/deferred';
@@ -59,7 +60,7 @@ export function Menu({
           onOpenChange={(open) => open || setOpened(null)}
           onOpenChangeComplete={(open) => {
             if (open && opened === 'by key')
-              popup.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+              popup.current?.querySelector<HTMLElement>('[role^=menuitem]')?.focus();
           }}
         >
           <Base.Portal>
@@ -118,6 +119,39 @@ export function MenuLink({ icon, link, children }: MenuLinkProps) {
         {icon}
         {children}
       </Base.LinkItem>
+    )
+  );
+}
+
+interface MenuChoicesProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  children: ReactNode;
+}
+
+/** Items of which one is chosen. */
+export function MenuChoices({ label, value, onChange, children }: MenuChoicesProps) {
+  const Base = menu.now();
+  return (
+    Base && (
+      <Base.RadioGroup aria-label={label} value={value} onValueChange={onChange}>
+        {children}
+      </Base.RadioGroup>
+    )
+  );
+}
+
+export function MenuChoice({ value, children }: { value: string; children: ReactNode }) {
+  const Base = menu.now();
+  return (
+    Base && (
+      <Base.RadioItem value={value} closeOnClick className={cn(ITEM, 'relative max-w-72 pl-8')}>
+        <Base.RadioItemIndicator className="absolute left-2.5">
+          <Check aria-hidden className="text-primary" />
+        </Base.RadioItemIndicator>
+        {children}
+      </Base.RadioItem>
     )
   );
 }

@@ -5,6 +5,7 @@ import { useOnline } from '@/lib/use-online';
 import { Composer, type ComposerHandle } from './composer';
 import { ModelLine } from './model-line';
 import { SendNotice } from './send-notice';
+import type { Chosen } from './use-chat-settings';
 import type { useSend } from './use-send';
 import { useStop } from './use-stop';
 
@@ -14,11 +15,13 @@ interface ChatDockProps {
   onDraft: (text: string) => void;
   /** The answer being made, if there is one. */
   answering: Message | null;
+  /** How the conversation is answered; null while that is not known. */
+  chosen: Chosen | null;
   handle?: Ref<ComposerHandle>;
 }
 
 /** The bottom of the page: the composer, and above it whatever stands in its way. */
-export function ChatDock({ sending, draft, onDraft, answering, handle }: ChatDockProps) {
+export function ChatDock({ sending, draft, onDraft, answering, chosen, handle }: ChatDockProps) {
   const online = useOnline();
   const { stop, stopping } = useStop(answering);
   const { state, send, retry, cancel } = sending;
@@ -40,7 +43,7 @@ export function ChatDock({ sending, draft, onDraft, answering, handle }: ChatDoc
         busy={state.kind === 'sending' || state.kind === 'waiting'}
         blocked={online ? null : 'you are offline'}
       />
-      <ModelLine />
+      <ModelLine chosen={chosen} />
     </div>
   );
 }

@@ -11,6 +11,7 @@ import type { ComposerHandle } from './composer';
 import { conversationQuery, endOfBranch, leaveConversation, showMessage } from './queries';
 import { isActive, threadOf } from './thread';
 import { ThreadView } from './thread-view';
+import { useChatSettings } from './use-chat-settings';
 import { useDraft } from './use-draft';
 import { type Sent, useSend } from './use-send';
 
@@ -33,6 +34,8 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
     if (message) void showMessage(client, conversationId, message);
   }, [client, conversationId, message]);
   useEffect(() => () => leaveConversation(client, conversationId), [client, conversationId]);
+
+  const chosen = useChatSettings(conversationId, data?.settings);
 
   const composer = useRef<ComposerHandle>(null);
   const title = data ? data.title || 'New chat' : null;
@@ -112,6 +115,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
         draft={draft}
         onDraft={setDraft}
         answering={answering}
+        chosen={chosen}
       />
     </div>
   );

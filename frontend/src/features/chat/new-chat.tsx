@@ -2,6 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useCallback } from 'react';
 import { useTitle } from '@/lib/use-title';
 import { ChatDock } from './chat-dock';
+import { useNewChatSettings } from './use-chat-settings';
 import { useDraft } from './use-draft';
 import { type Sent, useSend } from './use-send';
 import { Welcome } from './welcome';
@@ -18,7 +19,8 @@ export function NewChat() {
     },
     [navigate, clearDraft],
   );
-  const sending = useSend(null, onSent);
+  const chosen = useNewChatSettings();
+  const sending = useSend(null, onSent, chosen.settings);
   const pick = (prompt: string) => {
     setDraft(prompt);
     sending.send(prompt);
@@ -29,7 +31,7 @@ export function NewChat() {
         onPick={pick}
         disabled={sending.state.kind === 'sending' || sending.state.kind === 'waiting'}
       />
-      <ChatDock sending={sending} draft={draft} onDraft={setDraft} answering={null} />
+      <ChatDock sending={sending} draft={draft} onDraft={setDraft} answering={null} chosen={chosen} />
     </div>
   );
 }

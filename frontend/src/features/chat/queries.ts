@@ -1,6 +1,7 @@
 import { type QueryClient, queryOptions } from '@tanstack/react-query';
 import {
-  type Conversation,
+  type ChatSettings,
+  type ConversationDetail,
   type ConversationWithMessages,
   type GetConversationData,
   getConversation,
@@ -145,13 +146,18 @@ export async function expectMessage(client: QueryClient, message: Message): Prom
 /** A conversation that was just created, with its first messages: it shows at once, and its title follows. */
 export function storeConversation(
   client: QueryClient,
-  conversation: Conversation,
+  conversation: ConversationDetail,
   messages: Message[],
 ): void {
   const branch = messages.map(({ id }) => id);
   const whole: Loaded = { ...conversation, messages, branch, earlier: false, later: false, anchor: null };
   client.setQueryData(keyOf(conversation.id), whole);
   void refreshConversation(client, conversation.id);
+}
+
+/** Puts settings that were just saved into the cache. */
+export function storeSettings(client: QueryClient, conversationId: string, settings: ChatSettings): void {
+  change(client, conversationId, (old) => ({ ...old, settings }));
 }
 
 /** Asks again for a conversation. A question that is already on its way is given up. */

@@ -1,15 +1,18 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import {
-  type Conversation,
+  type ChatSettings,
+  type ConversationDetail,
   continueAnswer,
   createConversation,
   regenerateAnswer,
   type SendResult,
   sendMessage,
+  updateConversation,
 } from '@/api/generated';
 import { ApiError, sentenceOf } from '@/api/problem';
 import { randomId } from '@/lib/ids';
+import { areSame, DEFAULT_SETTINGS } from './chat-settings';
 import { refreshConversationList, storeConversation, storeMessages } from './queries';
 
 /** Where a send is. `waiting`: the queue is full, it is sent again at `until` (milliseconds since the epoch). */
@@ -40,12 +43,16 @@ export interface Sent {
 const IDLE: SendState = { kind: 'idle' };
 const DEFAULT_WAIT_S = 5;
 
-/** Asks for answers in a conversation, or in a new one when `conversationId` is null. */
-export function useSend(conversationId: string | null, onSent: (sent: Sent) => void) {
+/** Asks for answers in a conversation, or in a new one with these settings when `conversationId` is null. */
+export function useSend(
+  conversationId: string | null,
+  onSent: (sent: Sent) => void,
+  settings: ChatSettings = DEFAULT_SETTINGS,
+) {
   const client = useQueryClient();
   const [state, setState] = useState<SendState>(IDLE);
   const attempt = useRef<Attempt | null>(null);
-  const created = useRef<Conversation | null>(null);
+  const created = useRef<ConversationDetail | null>(null);
 
   const store = useCallback(
     (id: string, result: SendResult) => {
@@ -62,7 +69,7 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
     if (!current) return;
     setState({ kind: 'sending' });
     try {
-      if (!conversationId) created.current ??= await create();
+      if (!conversationId) created.current = await settled(created.current, settings);
       const id = conversationId ?? created.current?.id ?? '';
       const result = await post(id, current);
       attempt.current = null;
@@ -73,7 +80,7 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
     } catch (error) {
       setState(refused(error));
     }
-  }, [conversationId, onSent, store]);
+  }, [conversationId, onSent, store, settings]);
 
   const send = useCallback(
     (content: string, spot: Spot = {}) => {
@@ -118,9 +125,12 @@ export function useSend(conversationId: string | null, onSent: (sent: Sent) => v
   return { state, send, regenerate, goOn, retry: run, cancel };
 }
 
-async function create(): Promise<Conversation> {
-  const { data } = await createConversation({ body: {}, throwOnError: true });
-  return data;
+/** The new conversation with these settings: one that a failed try has made already gets them too. */
+async function settled(made: ConversationDetail | null, settings: ChatSettings): Promise<ConversationDetail> {
+  if (made && areSame(made.settings, settings)) return made;
+  const body = { settings };
+  if (!made) return (await createConversation({ body, throwOnError: true })).data;
+  return (await updateConversation({ path: { conversation_id: made.id }, body, throwOnError: true })).data;
 }
 
 async function post(conversationId: string, attempt: Attempt): Promise<SendResult> {
