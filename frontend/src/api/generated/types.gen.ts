@@ -781,10 +781,39 @@ export type ExportedConversation = {
      * Updated At
      */
     updated_at: string;
+    settings?: ChatSettingsIn | null;
     /**
      * Messages
      */
     messages: Array<ExportedMessage>;
+};
+
+/**
+ * ChatSettingsIn
+ *
+ * What to set; null is the server's default again. ``model`` is one of ``/api/models/served``, by name or alias.
+ */
+export type ChatSettingsIn = {
+    /**
+     * System Prompt
+     */
+    system_prompt?: string | null;
+    /**
+     * Temperature
+     */
+    temperature?: number | null;
+    /**
+     * Top P
+     */
+    top_p?: number | null;
+    /**
+     * Max Tokens
+     */
+    max_tokens?: number | null;
+    /**
+     * Model
+     */
+    model?: string | null;
 };
 
 /**
@@ -970,6 +999,72 @@ export type CreateConversation = {
      * Title
      */
     title?: string | null;
+    settings?: ChatSettingsIn | null;
+};
+
+/**
+ * ConversationDetail
+ *
+ * A conversation with its settings, which lists leave out.
+ */
+export type ConversationDetail = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Folder
+     */
+    folder: string | null;
+    /**
+     * Pinned
+     */
+    pinned: boolean;
+    /**
+     * Archived
+     */
+    archived: boolean;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Updated At
+     */
+    updated_at: string;
+    settings: ChatSettings;
+};
+
+/**
+ * ChatSettings
+ *
+ * How the conversation is answered; null is the server's default, and for ``model`` whichever is champion.
+ */
+export type ChatSettings = {
+    /**
+     * System Prompt
+     */
+    system_prompt: string | null;
+    /**
+     * Temperature
+     */
+    temperature: number | null;
+    /**
+     * Top P
+     */
+    top_p: number | null;
+    /**
+     * Max Tokens
+     */
+    max_tokens: number | null;
+    /**
+     * Model
+     */
+    model: string | null;
 };
 
 /**
@@ -1037,6 +1132,7 @@ export type ConversationWithMessages = {
      * Updated At
      */
     updated_at: string;
+    settings: ChatSettings;
     /**
      * Messages
      */
@@ -1059,6 +1155,8 @@ export type ConversationWithMessages = {
  * UpdateConversation
  *
  * What is null or left out stays, but for ``folder``: null takes the conversation out of its folder.
+ *
+ * Of ``settings``, fields that are left out stay too, and null is the default again.
  */
 export type UpdateConversation = {
     /**
@@ -1077,6 +1175,7 @@ export type UpdateConversation = {
      * Folder
      */
     folder?: string | null;
+    settings?: ChatSettingsIn | null;
 };
 
 /**
@@ -1311,6 +1410,63 @@ export type VersionState = 'available' | 'rejected' | 'deleted';
  * Alias
  */
 export type Alias = 'champion' | 'challenger' | 'previous';
+
+/**
+ * ServedModels
+ *
+ * The first is the one that answers where none is chosen.
+ */
+export type ServedModels = {
+    /**
+     * Items
+     */
+    items: Array<ServedModel>;
+    defaults: ChatDefaults;
+};
+
+/**
+ * ServedModel
+ *
+ * ``alias`` is null for the further models of an upstream server.
+ */
+export type ServedModel = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Alias
+     */
+    alias: 'champion' | 'challenger' | null;
+    /**
+     * Version Id
+     */
+    version_id: string | null;
+    /**
+     * Demo
+     */
+    demo: boolean;
+};
+
+/**
+ * ChatDefaults
+ *
+ * ``max_tokens`` is also the most that may be asked for.
+ */
+export type ChatDefaults = {
+    /**
+     * Temperature
+     */
+    temperature: number;
+    /**
+     * Top P
+     */
+    top_p: number;
+    /**
+     * Max Tokens
+     */
+    max_tokens: number;
+};
 
 /**
  * TrainingRunsPage
@@ -3036,7 +3192,7 @@ export type CreateConversationResponses = {
     /**
      * Successful Response
      */
-    201: Conversation;
+    201: ConversationDetail;
 };
 
 export type CreateConversationResponse = CreateConversationResponses[keyof CreateConversationResponses];
@@ -3296,7 +3452,7 @@ export type UpdateConversationResponses = {
     /**
      * Successful Response
      */
-    200: Conversation;
+    200: ConversationDetail;
 };
 
 export type UpdateConversationResponse = UpdateConversationResponses[keyof UpdateConversationResponses];
@@ -4072,6 +4228,47 @@ export type RollbackModelResponses = {
 };
 
 export type RollbackModelResponse = RollbackModelResponses[keyof RollbackModelResponses];
+
+export type ListModelChoicesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/models/served';
+};
+
+export type ListModelChoicesErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListModelChoicesError = ListModelChoicesErrors[keyof ListModelChoicesErrors];
+
+export type ListModelChoicesResponses = {
+    /**
+     * Successful Response
+     */
+    200: ServedModels;
+};
+
+export type ListModelChoicesResponse = ListModelChoicesResponses[keyof ListModelChoicesResponses];
 
 export type ListTrainingRunsData = {
     body?: never;
