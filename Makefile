@@ -29,7 +29,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune model rollback test test-python test-frontend lint openapi demo-model images secrets clean
+.PHONY: help run finetune model rollback test test-python test-frontend screenshots lint openapi demo-model images secrets clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ test-python: $(BIN)/.test frontend/dist/index.html ## Python tests, manifests, a
 
 test-frontend: frontend/node_modules/.installed ## TypeScript: types, lint, unit tests, bundle size, fresh API client
 	cd frontend && $(NODE) npm run check && $(NODE) npm test && $(NODE) npm run build && $(NODE) npm run size
+
+screenshots: $(BIN)/.test frontend/dist/index.html ## Take every page in light, dark and phone into the folder SCREENSHOTS
+	SCREENSHOTS="$(or $(SCREENSHOTS),$(CURDIR)/frontend/test-results/screenshots)" \
+		$(NODE) $(BIN)/python -m tests.e2e.site --content -- npm run screenshots
 
 lint: $(BIN)/.test ## ruff and mypy --strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,48 +1,9 @@
-import type { Browser, Page } from '@playwright/test';
-import { account, axeFindings, composer, expect, test } from './fixtures';
-
-const PASSWORD = 'staple battery horse';
+import type { Page } from '@playwright/test';
+import { account, composer, expect, test } from './fixtures';
+import { choosePassword, invite, PASSWORD, signIn, stranger } from './people';
 
 test.skip(() => account() === null, 'the server runs in local mode');
 test.use({ reducedMotion: 'reduce' });
-
-/** A browser in which nobody is signed in. */
-async function stranger(browser: Browser, baseURL: string | undefined): Promise<Page> {
-  const context = await browser.newContext({ baseURL, storageState: { cookies: [], origins: [] } });
-  return context.newPage();
-}
-
-interface Person {
-  id: string;
-  email: string;
-}
-
-let invited = 0;
-
-/** Makes an account as the admin whose page it is; gives who it is for, and the link. */
-async function invite(page: Page): Promise<{ user: Person; link: string }> {
-  invited += 1;
-  const response = await page.request.post('/api/admin/users', {
-    data: { email: `e2e-${Date.now()}-${invited}@example.org`, name: `Person ${invited}` },
-    headers: { Origin: new URL(page.url()).origin },
-  });
-  expect(response.status(), await response.text()).toBe(201);
-  const { user, link } = (await response.json()) as { user: Person; link: { url: string } };
-  return { user, link: link.url };
-}
-
-async function choosePassword(page: Page, link: string): Promise<void> {
-  await page.goto(link);
-  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await page.getByRole('button', { name: 'Save and sign in' }).click();
-  await expect(composer(page)).toBeVisible();
-}
-
-async function signIn(page: Page, email: string, password: string): Promise<void> {
-  await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-}
 
 /** As an admin: opens somebody's menu, chooses an action, and confirms it. */
 async function act(page: Page, email: string, action: string): Promise<void> {
@@ -170,49 +131,5 @@ test.describe('when the server refuses', () => {
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await expect(dialog).toHaveCount(0);
     await expect(page.getByRole('button', { name: `Actions for ${email}` })).toBeFocused();
-  });
-});
-
-/** Every page, with what shows that it is there, and what opens the modal on it. */
-const PAGES: { path: string; there: string; opens?: string }[] = [
-  { path: '/login?problem=forbidden', there: 'Sign in to Code Assistant' },
-  { path: '/welcome', there: 'Open your link once more' },
-  { path: '/settings', there: 'Settings', opens: 'Create a key' },
-  { path: '/settings', there: 'Settings', opens: 'Delete account…' },
-  { path: '/admin/users', there: 'Users', opens: 'Invite' },
-  { path: '/admin/audit', there: 'Audit log' },
-];
-
-async function visit(page: Page, look: () => Promise<void>): Promise<void> {
-  for (const { path, there, opens } of PAGES) {
-    await page.goto(path);
-    await expect(page.getByRole('heading', { level: 1, name: there })).toBeVisible();
-    await expect(page.getByText('Loading…')).toHaveCount(0);
-    await look();
-    if (!opens) continue;
-    await page.getByRole('button', { name: opens, exact: true }).click();
-    await expect(page.getByRole('dialog')).toBeVisible();
-    await look();
-  }
-  const { link } = await invite(page);
-  await page.goto(link);
-  await expect(page.getByRole('heading', { name: /^Hello/ })).toBeVisible();
-  await look();
-}
-
-for (const colorScheme of ['light', 'dark'] as const) {
-  test(`axe finds nothing on any page of an account in the ${colorScheme} scheme`, async ({ page }) => {
-    await page.emulateMedia({ colorScheme });
-    await visit(page, async () => expect(await axeFindings(page)).toEqual([]));
-  });
-}
-
-test.describe('on a phone', () => {
-  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
-
-  test('no page of an account scrolls sideways', async ({ page }) => {
-    await visit(page, async () =>
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360),
-    );
   });
 });

@@ -1,4 +1,4 @@
-import { account, ask, axeFindings, composer, expect, lastAnswer, test, untilFinished } from './fixtures';
+import { account, ask, axeFindings, composer, expect, test, untilFinished } from './fixtures';
 
 const PROMPT = 'Write a Python function that reverses a string.';
 
@@ -98,27 +98,6 @@ test('an address that leads nowhere says so', async ({ page }) => {
   await page.goto('/models/nothing');
   await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
 });
-
-for (const colorScheme of ['light', 'dark'] as const) {
-  test(`axe finds nothing on any page in the ${colorScheme} scheme`, async ({ page }) => {
-    await page.emulateMedia({ colorScheme });
-    await page.goto('/');
-    await expect(page.getByTestId('demo-model')).toBeVisible();
-    expect(await axeFindings(page)).toEqual([]);
-    await ask(page, PROMPT);
-    await untilFinished(page);
-    await expect(
-      lastAnswer(page).locator('[data-streamdown=code-block-body] span[style]').first(),
-    ).toBeVisible();
-    expect(await axeFindings(page)).toEqual([]);
-    await page.getByRole('button', { name: 'Correct', exact: true }).click();
-    await expect(page.getByRole('dialog')).toBeVisible();
-    expect(await axeFindings(page)).toEqual([]);
-    await page.goto('/models');
-    await expect(page.getByRole('region', { name: 'Versions' })).toContainText('Champion');
-    expect(await axeFindings(page)).toEqual([]);
-  });
-}
 
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });

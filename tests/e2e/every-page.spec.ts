@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { axeFindings, expect, test } from './fixtures';
+import { eachDialog, open, ROUTES } from './routes';
+
+const APP = new URL('../../frontend/src/app/', import.meta.url);
+
+test.use({ reducedMotion: 'reduce' });
+
+test('the list has every route that the application has', () => {
+  const sources = readdirSync(APP).filter((name) => /^router.*\.tsx$/.test(name));
+  const text = sources.map((name) => readFileSync(new URL(name, APP), 'utf8')).join('\n');
+  const paths = Array.from(text.matchAll(/\bpath: '([^']+)'/g), ([, path]) => path ?? '');
+  const listed = ROUTES.map(({ pattern, path }) => pattern ?? String(path).replace(/\?.*/, ''));
+  expect(paths.length).toBeGreaterThan(5);
+  expect(paths.filter((path) => !listed.includes(path))).toEqual([]);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(`in the ${colorScheme} scheme`, () => {
+    test.use({ colorScheme });
+
+    for (const route of ROUTES) {
+      test(`axe finds nothing on ${route.name}`, async ({ page }) => {
+        await open(page, route);
+        expect(await axeFindings(page)).toEqual([]);
+        await eachDialog(page, route, async (name) => {
+          expect(await axeFindings(page), `in the dialog “${name}”`).toEqual([]);
+        });
+      });
+    }
+  });
+}
+
+test.describe('on a phone of 360 pixels', () => {
+  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+
+  for (const route of ROUTES) {
+    test(`nothing scrolls sideways on ${route.name}`, async ({ page }) => {
+      const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+      await open(page, route);
+      expect(await width()).toBe(360);
+      await eachDialog(page, route, async (name) =>
+        expect(await width(), `in the dialog “${name}”`).toBe(360),
+      );
+    });
+  }
+});
