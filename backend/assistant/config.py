@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     max_tokens: int = Field(2048, ge=1)
     max_generation_s: float = Field(600, gt=0)
     drain_s: float | None = Field(None, ge=0)
+    reap_after_s: float = Field(90, ge=2)
 
     upstream_url: str | None = None
     upstream_api_key: SecretStr | None = None

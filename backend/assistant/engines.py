@@ -105,7 +105,7 @@ def _llama(
     _export(metrics, partial(engine_figures, engine, generator, threads, found.quota))
     loading = Loading(partial(_load, settings, threads), threads)
     models = ModelService(
-        database, settings.database_url, settings.models_dir, generator.roster, loading, instance_id,
+        database, settings.models_dir, generator.roster, loading, instance_id,
         socket.gethostname(),
     )  # fmt: skip
     return Engines(generator, engine, models)

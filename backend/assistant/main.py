@@ -57,9 +57,11 @@ from assistant.services.generators.upstream import UpstreamGenerator
 from assistant.services.interactions import InteractionService
 from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService, NothingToServeError
+from assistant.services.notices import Notices
 from assistant.services.retention import Retention
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
+from codellama_core import registry
 from codellama_core.ids import uuid7
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
                 _serve_model(resources, fatal),
                 resources.spool.run(),
                 resources.generations.reap(),
+                resources.notices.run(),
                 retention.run(),
             ]
             tasks = [asyncio.create_task(watched(job, fatal)) for job in jobs]
@@ -140,12 +143,15 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
     spool = Spool(database, settings.spool_dir, metrics.spooled.inc)
     accounts = Accounts(database)
     made = await engines.build(settings, database, metrics, instance_id, stack)
-    generations = Generations(database, instance_id)
+    notices = Notices(settings.database_url)
+    if made.models is not None:
+        notices.on(registry.MODEL_CHANGED, made.models.hint)
+    generations = Generations(database, notices, instance_id, settings.reap_after_s)
     await generations.interrupt_own()
     limits = RateLimits()
     interactions = InteractionService(made.generator, spool, metrics, limits)
     return Resources(
-        settings=settings, instance_id=instance_id, metrics=metrics, database=database, spool=spool,
+        settings=settings, instance_id=instance_id, metrics=metrics, database=database, notices=notices, spool=spool,
         accounts=accounts, generator=made.generator, generations=generations,
         chat=ChatService(database, made.generator, generations, spool, metrics, instance_id),
         limits=limits, interactions=interactions, autocompletes=AutocompleteService(interactions),

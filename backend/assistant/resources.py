@@ -15,6 +15,7 @@ from assistant.services.generators.types import Generator
 from assistant.services.interactions import InteractionService
 from assistant.services.limits import RateLimits
 from assistant.services.models import ModelService
+from assistant.services.notices import Notices
 from assistant.services.oidc import Oidc
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
@@ -32,6 +33,7 @@ class Resources:
     instance_id: uuid.UUID
     metrics: Metrics
     database: Database
+    notices: Notices
     spool: Spool
     accounts: Accounts
     generator: Generator

@@ -26,8 +26,9 @@ from assistant.resources import Resources
 from assistant.services import conversations
 from assistant.services.accounts import Principal
 from assistant.services.conversations import MessageView
-from assistant.services.generations import Delta, Ended, Snapshot, Update
+from assistant.services.generations import Ended, Snapshot, Update
 from assistant.services.generators.types import QueuedEvent, ReadingEvent
+from assistant.services.written import Piece
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
@@ -78,7 +79,7 @@ def _render(update: Update) -> str:
     match update:
         case Snapshot(text):
             return _event("snapshot", SnapshotPayload(text=text, seq=len(text)), len(text))
-        case Delta(text, seq, tokens, rate):
+        case Piece(text, seq, tokens, rate):
             return _event("text", TextPayload(text=text, tokens=tokens, tokens_per_second=rate), seq)
         case QueuedEvent(position, eta_s):
             return _event("queued", QueuedPayload(position=position, eta_s=eta_s))

@@ -3,28 +3,33 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Text, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import delete, func, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from assistant.errors import DatabaseUnavailableError
-from assistant.services import search
+from assistant.services import search, written
 from assistant.services.database import Database
-from assistant.services.generators.types import QueuedEvent, ReadingEvent
 from assistant.services.live import LiveGeneration
+from assistant.services.notices import Notices
+from assistant.services.written import Piece, Stage, Written
 from codellama_core.models import ACTIVE_STATUSES, GenerationEvent, Message, MessageStatus
 
 logger = logging.getLogger(__name__)
 
-REAP_AFTER_S: Final = 90
-REAP_EVERY_S: Final = 15
+LOOKS: Final = 6
+"""How often one looks for generations that have gone quiet within the time that they may be quiet."""
 PAINT_S: Final = 0.04
 POLL_S: Final = 0.5
+HEARING_POLL_S: Final = 5.0
+"""A poll where notices come in: they wake the reader."""
 PING_S: Final = 10.0
+WAITING: Final = (MessageStatus.QUEUED, MessageStatus.READING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,6 @@ class Snapshot:
     """Everything so far; replaces what the reader has."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """Text that follows; ``seq`` is the answer's length, in characters, with it."""
-
-    text: str
-    seq: int
-    tokens: int
-    tokens_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +51,24 @@ class Ping:
     """Nothing new; keeps connections open."""
 
 
-Update = Snapshot | QueuedEvent | ReadingEvent | Delta | Ended | Ping
+Update = Snapshot | Stage | Piece | Ended | Ping
 
 
 class Generations:
-    """Starts, follows and stops generations."""
+    """Starts, follows and stops generations.
 
-    def __init__(self, database: Database, instance_id: uuid.UUID) -> None:
+    One whose process is silent is marked interrupted at most ``reap_after_s`` after its last sign of life.
+    """
+
+    def __init__(self, database: Database, notices: Notices, instance_id: uuid.UUID, reap_after_s: float) -> None:
         self._database = database
+        self._notices = notices
         self._instance_id = instance_id
+        self._reap_after_s = reap_after_s
         self._live: dict[uuid.UUID, LiveGeneration] = {}
+        self._readers: dict[uuid.UUID, set[asyncio.Event]] = {}
+        notices.on(written.CHANGED, self._wake_readers)
+        notices.on(written.STOP, self._stop_here)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -93,6 +96,18 @@ class Generations:
         statement = update(Message).where(Message.id == message_id, Message.status.in_(ACTIVE_STATUSES))
         async with self._database.session() as session:
             await session.execute(statement.values(stop_requested=True))
+            await written.announce(session, message_id, written.STOP)
+
+    def _stop_here(self, message_id: str) -> None:
+        if message_id and (live := self._live.get(uuid.UUID(message_id))) is not None:
+            live.stop()
+
+    def _wake_readers(self, message_id: str) -> None:
+        """Those of one message; all of them where something may have been missed."""
+        wanted = list(self._readers) if message_id == "" else [uuid.UUID(message_id)]
+        for each in wanted:
+            for reader in self._readers.get(each, ()):
+                reader.set()
 
     async def drain(self, seconds: float) -> None:
         """Let what runs finish for that long, then end the rest as interrupted."""
@@ -115,16 +130,15 @@ class Generations:
         sent = after if 0 < after <= len(view.text) else len(view.text)
         if sent != after:
             yield Snapshot(view.text)
-        stage: QueuedEvent | ReadingEvent | None = None
+        stage: Stage | None = None
         while True:
             view = live.view
             if len(view.text) > sent:
-                yield Delta(view.text[sent:], len(view.text), view.tokens, view.tokens_per_second)
+                yield Piece(view.text[sent:], len(view.text), view.tokens, view.tokens_per_second)
                 sent = len(view.text)
-            current = {MessageStatus.QUEUED: view.queued, MessageStatus.READING: view.reading}.get(view.status)
-            if current is not None and current != stage:
-                yield current
-                stage = current
+            if view.stage is not None and view.stage != stage:
+                yield view.stage
+                stage = view.stage
             if view.status not in ACTIVE_STATUSES and live.message_id not in self._live:
                 yield Ended(live.message)
                 return
@@ -135,31 +149,51 @@ class Generations:
 
     async def _follow_elsewhere(self, message_id: uuid.UUID, after: int) -> AsyncIterator[Update]:
         """Another process generates, or nobody any more: read what it has written down."""
-        sent: int | None = None
-        quiet = 0.0
-        while True:
-            status, text, tokens = await self._read(message_id)
-            if sent is None:
-                sent = after if 0 < after <= len(text) else len(text)
-                if sent != after:
-                    yield Snapshot(text)
-            if len(text) > sent:
-                yield Delta(text[sent:], len(text), tokens, 0.0)
-                sent, quiet = len(text), 0.0
-            if status not in ACTIVE_STATUSES:
-                yield Ended(None)
-                return
-            await asyncio.sleep(POLL_S)
-            quiet += POLL_S
-            if quiet >= PING_S:
-                yield Ping()
-                quiet = 0.0
+        with self._reader(message_id) as woken:
+            now = await self._read(message_id, 0)
+            sent = after if 0 < after <= now.length else 0
+            if sent == 0 and now.length > 0:
+                yield Snapshot(now.text)
+                sent = now.length
+            stage: Stage | None = None
+            while True:
+                now = await self._read(message_id, sent)
+                if now.text:
+                    yield Piece(now.text, now.length, now.tokens, now.tokens_per_second)
+                    sent = now.length
+                if now.status in WAITING and now.stage is not None and now.stage != stage:
+                    yield now.stage
+                    stage = now.stage
+                if now.status not in ACTIVE_STATUSES:
+                    yield Ended(None)
+                    return
+                if not await self._is_woken(woken):
+                    yield Ping()
 
-    async def _read(self, message_id: uuid.UUID) -> tuple[MessageStatus, str, int]:
-        query = select(Message.status, Message.content, _later_text(), _later_tokens()).where(Message.id == message_id)
+    @contextmanager
+    def _reader(self, message_id: uuid.UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever there may be something new to read."""
+        woken = asyncio.Event()
+        self._readers.setdefault(message_id, set()).add(woken)
+        try:
+            yield woken
+        finally:
+            self._readers[message_id].discard(woken)
+            if not self._readers[message_id]:
+                del self._readers[message_id]
+
+    async def _is_woken(self, woken: asyncio.Event) -> bool:
+        """Wait for a notice, or until it is time to look without one."""
+        try:
+            await asyncio.wait_for(woken.wait(), HEARING_POLL_S if self._notices.listening else POLL_S)
+        except TimeoutError:
+            return False
+        woken.clear()
+        return True
+
+    async def _read(self, message_id: uuid.UUID, after: int) -> Written:
         async with self._database.session() as session:
-            row = (await session.execute(query)).one()
-        return row[0], row[1] + (row[2] or ""), row[3] or 0
+            return await written.read(session, message_id, after)
 
     async def interrupt_own(self) -> int:
         """At the start of the process: what it was writing when it last died is marked interrupted."""
@@ -167,15 +201,15 @@ class Generations:
 
     async def reap(self) -> None:
         """For as long as the process lives: mark generations whose process has gone quiet."""
+        pause = self._reap_after_s / LOOKS
         while True:
             try:
-                stale = func.coalesce(Message.heartbeat_at, Message.created_at) < func.now() - func.make_interval(
-                    0, 0, 0, 0, 0, 0, REAP_AFTER_S
-                )
+                quiet = func.now() - timedelta(seconds=self._reap_after_s - pause)
+                stale = func.coalesce(Message.heartbeat_at, Message.created_at) < quiet
                 await self._interrupt(stale & Message.id.not_in(list(self._live)))
             except DatabaseUnavailableError:
                 logger.debug("the database is away; reaping later")
-            await asyncio.sleep(REAP_EVERY_S)
+            await asyncio.sleep(pause)
 
     async def _interrupt(self, condition: ColumnElement[bool]) -> int:
         statement = (
@@ -183,7 +217,7 @@ class Generations:
             .where(Message.status.in_(ACTIVE_STATUSES), condition)
             .values(
                 status=MessageStatus.INTERRUPTED,
-                content=Message.content + func.coalesce(_later_text(), ""),
+                content=Message.content + func.coalesce(written.later_text(), ""),
                 finished_at=func.now(),
             )
             .returning(Message.id)
@@ -192,26 +226,8 @@ class Generations:
             ids = list(await session.scalars(statement.execution_options(synchronize_session=False)))
             await search.index(session, Message.id.in_(ids))
             await session.execute(delete(GenerationEvent).where(GenerationEvent.message_id.in_(ids)))
+            for each in ids:
+                await written.announce(session, each)
         if ids:
             logger.warning("generations were interrupted", extra={"count": len(ids)})
         return len(ids)
-
-
-def _later_text() -> ColumnElement[str | None]:
-    """Text of the events that the message's content does not hold yet."""
-    piece = GenerationEvent.payload["text"].astext.cast(Text)
-    return (
-        select(func.string_agg(piece, aggregate_order_by(literal(""), GenerationEvent.seq)))
-        .where(GenerationEvent.message_id == Message.id, GenerationEvent.seq > func.length(Message.content))
-        .correlate(Message)
-        .scalar_subquery()
-    )
-
-
-def _later_tokens() -> ColumnElement[int | None]:
-    return (
-        select(func.max(GenerationEvent.payload["tokens"].as_integer()))
-        .where(GenerationEvent.message_id == Message.id)
-        .correlate(Message)
-        .scalar_subquery()
-    )

@@ -14,17 +14,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.engine.types import FinishReason, Timings
 from assistant.errors import DatabaseUnavailableError
+from assistant.services import written
 from assistant.services.database import Database
 from assistant.services.figures import observe
 from assistant.services.generators.types import EndEvent, QueuedEvent, ReadingEvent, TextEvent, TextStream
 from assistant.services.spool import Spool
+from assistant.services.written import Piece, Stage
 from assistant.telemetry import Metrics
-from codellama_core.models import GenerationEvent, Message, MessageStatus
+from codellama_core.models import Message, MessageStatus
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ class View:
     reading: ReadingEvent | None
     tokens: int
     tokens_per_second: float
+
+    @property
+    def stage(self) -> Stage | None:
+        """How the wait for the first word goes; None once it is over."""
+        return {MessageStatus.QUEUED: self.queued, MessageStatus.READING: self.reading}.get(self.status)
 
 
 class LiveGeneration:
@@ -79,6 +85,7 @@ class LiveGeneration:
         self._status = MessageStatus.QUEUED
         self._stopped = False
         self._written = len(self._text)
+        self._stage_written: Stage | None = None
         self._materialized_at = time.monotonic()
 
     @property
@@ -149,24 +156,32 @@ class LiveGeneration:
                 await asyncio.sleep(1)
 
     async def _flush(self) -> None:
-        text, tokens, status = self._text, self._tokens, self._status
+        view = self.view
         whole = time.monotonic() - self._materialized_at > MATERIALIZE_S
         async with self._database.session() as session:
-            values: dict[str, Any] = {"heartbeat_at": datetime.now(UTC), "status": status}
+            values: dict[str, Any] = {"heartbeat_at": datetime.now(UTC), "status": view.status}
             statement = update(Message).where(Message.id == self.message_id).returning(Message.stop_requested)
-            asked_to_stop = await session.scalar(statement.values(values | ({"content": text} if whole else {})))
+            asked_to_stop = await session.scalar(statement.values(values | ({"content": view.text} if whole else {})))
             is_deleted = asked_to_stop is None
-            if len(text) > self._written and not is_deleted:
-                await self._append(session, text[self._written :], len(text), tokens)
-        self._written = len(text)
+            if not is_deleted:
+                await self._write_news(session, view)
+        self._written, self._stage_written = len(view.text), view.stage
         if whole:
             self._materialized_at = time.monotonic()
         if (asked_to_stop or is_deleted) and not self._stopped:
             self.stop()
 
-    async def _append(self, session: AsyncSession, text: str, seq: int, tokens: int) -> None:
-        row = {"message_id": self.message_id, "seq": seq, "kind": "text", "payload": {"text": text, "tokens": tokens}}
-        await session.execute(insert(GenerationEvent).values(row).on_conflict_do_nothing())
+    async def _write_news(self, session: AsyncSession, view: View) -> None:
+        """For readers in other processes: how the wait goes on, and the text since the last time."""
+        news = view.text[self._written :]
+        stage = view.stage if view.stage != self._stage_written else None
+        if stage is not None:
+            await written.set_stage(session, self.message_id, stage)
+        if news:
+            piece = Piece(news, len(view.text), view.tokens, view.tokens_per_second)
+            await written.append(session, self.message_id, piece)
+        if news or stage is not None:
+            await written.announce(session, self.message_id)
 
     async def _store(self, end: EndEvent | None) -> None:
         """Write the final state of the message; if the database is away, the spool keeps it."""

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,7 +23,6 @@ from assistant.services.database import Database
 from assistant.services.generators.roster import Roster
 from assistant.services.generators.types import Alias, ModelIdentity
 from codellama_core import registry
-from codellama_core.database import plain_url
 from codellama_core.ids import uuid7
 from codellama_core.models import ModelVersion, Replica
 
@@ -62,11 +60,10 @@ class ModelService:
     """Keeps the roster as the aliases say: the champion, and beside it the challenger while there is one."""
 
     def __init__(
-        self, database: Database, url: str, models_dir: Path, roster: Roster, loading: Loading,
+        self, database: Database, models_dir: Path, roster: Roster, loading: Loading,
         instance_id: uuid.UUID, host: str,
     ) -> None:  # fmt: skip
         self._database = database
-        self._url = url
         self._models_dir = models_dir
         self._roster = roster
         self._loading = loading
@@ -120,21 +117,21 @@ class ModelService:
 
     async def run(self) -> None:
         """For as long as the process lives: follow the champion, and say which version is served."""
-        listener = asyncio.create_task(self._listen())
-        try:
-            while True:
-                try:
-                    await self.follow()
-                    await self._report()
-                except DatabaseUnavailableError:
-                    logger.debug("the database is away; the model stays as it is")
-                try:
-                    await asyncio.wait_for(self._hint.wait(), POLL_S)
-                except TimeoutError:
-                    continue
-                self._hint.clear()
-        finally:
-            listener.cancel()
+        while True:
+            try:
+                await self.follow()
+                await self._report()
+            except DatabaseUnavailableError:
+                logger.debug("the database is away; the model stays as it is")
+            try:
+                await asyncio.wait_for(self._hint.wait(), POLL_S)
+            except TimeoutError:
+                continue
+            self._hint.clear()
+
+    def hint(self, _: str) -> None:
+        """Somebody says that the aliases may have changed."""
+        self._hint.set()
 
     async def follow(self) -> None:
         """Serve what the aliases name, where that is something else than what is served now."""
@@ -219,16 +216,3 @@ class ModelService:
         statement = insert(Replica).values(row).on_conflict_do_update(index_elements=["instance_id"], set_=values)
         async with self._database.session() as session:
             await session.execute(statement)
-
-    async def _listen(self) -> None:
-        """NOTIFY is a hint; a lost connection costs nothing but the poll's delay."""
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(plain_url(self._url), autocommit=True) as connection:
-                    await connection.execute(f"LISTEN {registry.MODEL_CHANGED}")
-                    self._hint.set()
-                    async for _ in connection.notifies():
-                        self._hint.set()
-            except psycopg.Error:
-                logger.debug("listening for model changes was interrupted")
-            await asyncio.sleep(2)

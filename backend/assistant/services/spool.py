@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import DatabaseUnavailableError
-from assistant.services import search
+from assistant.services import search, written
 from assistant.services.database import Database
 from codellama_core.models import ApiInteraction, Base, GenerationEvent, Message
 
@@ -111,6 +111,7 @@ async def _finish_message(session: AsyncSession, row: dict[str, Any]) -> None:
     await session.execute(update(Message).where(Message.id == row["id"]).values(row))
     await search.index(session, Message.id == row["id"])
     await session.execute(delete(GenerationEvent).where(GenerationEvent.message_id == row["id"]))
+    await written.announce(session, row["id"])
 
 
 def _plain(value: object) -> str:
