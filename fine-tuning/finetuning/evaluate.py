@@ -23,13 +23,17 @@ TEMPLATE_KEY: Final = "tokenizer.chat_template"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the verdict. ``threshold`` says in words what ``candidate`` must reach."""
+    """One line of the verdict. ``threshold`` says in words what ``candidate`` must reach.
+
+    ``interval`` is the 95 % interval of candidate minus champion, where one can be had.
+    """
 
     check: str
     champion: float | str | None
     candidate: float | str | None
     threshold: str
     passed: bool
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +161,19 @@ def _measure(context: Context, file: Path, material: Material, start: float) -> 
 def _checks(context: Context, before: Figures, after: Figures) -> list[Check]:
     settings = context.settings.evaluate
     low, high = scores.difference_interval(before.gate, after.gate, settings.bootstrap_samples)
-    interval = f"95 % interval of the difference below 0 (is {low:+.4f} to {high:+.4f})"
+    forgotten = scores.difference_interval(before.probe, after.probe, settings.bootstrap_samples)
+    wanted = f"95 % interval of the difference below 0 (is {low:+.4f} to {high:+.4f})"
     worst = before.probe.mean * (1 + settings.probe_tolerance)
     template = template_sha256(context.base.template)[:12]
     checks = [
-        Check("gate NLL", _round(before.gate.mean), _round(after.gate.mean), interval, high < 0),
+        Check("gate NLL", _round(before.gate.mean), _round(after.gate.mean), wanted, high < 0, _rounded((low, high))),
         Check(
             "general-code NLL",
             _round(before.probe.mean),
             _round(after.probe.mean),
             f"at most {worst:.4f} (+{settings.probe_tolerance:.0%})",
             after.probe.mean <= worst,
+            _rounded(forgotten),
         ),
     ]
     if before.infill is not None and after.infill is not None:
@@ -183,6 +189,11 @@ def _checks(context: Context, before: Figures, after: Figures) -> list[Check]:
     parity = ("yes" if before.parity else "no", "yes" if after.parity else "no", "yes", after.parity)
     checks.append(Check("tokens as in training", *parity))
     return checks
+
+
+def _rounded(interval: tuple[float, float]) -> tuple[float, float]:
+    low, high = interval
+    return _round(low), _round(high)
 
 
 def _round(value: float) -> float:

@@ -4,6 +4,7 @@ A stage is finished when ``runs/<id>/<stage>.json`` exists, which is written ato
 """
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
@@ -103,13 +104,14 @@ class Pipeline:
         if name == "extract":
             import_module("finetuning.evaluate").require_same_vocabulary(context)
         work: Callable[[Context], Report] = getattr(import_module(f"finetuning.{MODULES[name]}"), name)
+        began = time.monotonic()
         try:
             progress.report(0.0)
             report = work(context)
             progress.show(1.0)
         finally:
             progress.close()
-        write_json(done, report)
+        write_json(done, {**report, "seconds": round(time.monotonic() - began, 1)})
 
     def _require_before(self, name: str) -> None:
         for earlier in STAGES[: STAGES.index(name)]:
@@ -142,7 +144,8 @@ class Pipeline:
 
 
 def _shown(report: Report) -> Report:
-    return {key: value for key, value in report.items() if key != "checks"}
+    """What the run's row keeps: checks have a column of their own, and of all losses there is the curve."""
+    return {key: value for key, value in report.items() if key not in ("checks", "losses", "dev_losses")}
 
 
 def _columns(stage: str, report: Report) -> dict[str, Any]:

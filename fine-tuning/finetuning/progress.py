@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -50,9 +50,12 @@ class Progress:
         self._logger = logging.getLogger(f"finetuning.{stage}")
         self._bar = _bar(stage) if sys.stderr.isatty() and not quiet else None
 
-    def report(self, fraction: float, **figures: Any) -> None:
-        """The stage is ``fraction`` (0 to 1) done. Raises InterruptedRunError when the run is to stop."""
-        self.show(fraction, **figures)
+    def report(self, fraction: float, details: Mapping[str, Any] | None = None, **figures: Any) -> None:
+        """The stage is ``fraction`` (0 to 1) done. Raises InterruptedRunError when the run is to stop.
+
+        ``details`` stand in the run's row only: they are too much for a line.
+        """
+        self.show(fraction, details, **figures)
         self.check()
 
     def check(self) -> None:
@@ -60,7 +63,7 @@ class Progress:
         if self.stop.is_set():
             raise InterruptedRunError("Stopped; the next run goes on from here.")
 
-    def show(self, fraction: float, **figures: Any) -> None:
+    def show(self, fraction: float, details: Mapping[str, Any] | None = None, **figures: Any) -> None:
         """Like ``report``, without looking at the wish to stop."""
         now = time.monotonic()
         eta = (now - self._started) * (1 - fraction) / fraction if fraction > 0.01 else None
@@ -68,7 +71,7 @@ class Progress:
         values["eta_s"] = figures.get("eta_s", None if eta is None else round(eta, 1))
         if now >= self._row_due or fraction >= 1:
             self._row_due = now + ROW_EVERY_S
-            self._record.advance(values)
+            self._record.advance({**values, **(details or {})})
         if self._bar is not None:
             self._bar.n = round(100 * fraction)
             self._bar.set_postfix({k: v for k, v in figures.items() if k != "eta_s"}, refresh=True)

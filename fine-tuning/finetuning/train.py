@@ -18,6 +18,7 @@ from finetuning.adapter import FOLDER
 from finetuning.base_model import BaseModel
 from finetuning.config import TrainSettings
 from finetuning.context import Context
+from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.learner import Learner, faster_compute, shuffled
@@ -107,6 +108,7 @@ class Trainer:
             "parameters": sum(p.numel() for p in self.learner.parameters),
             "losses": [round(loss, 4) for loss in self.cursor.losses],
             "dev_losses": dev,
+            "curve": self._curve(),
             "dev_loss_before": dev[0][1] if dev else None,
             "dev_loss_after": min(loss for _, loss in dev) if dev else None,
         }
@@ -121,7 +123,7 @@ class Trainer:
             self._learn(next(packs))
             if time.monotonic() - self._saved >= self._settings.checkpoint_seconds:
                 self._save()
-            progress.report(self._fraction(), eta_s=self._eta(), **self._figures())
+            progress.report(self._fraction(), {"curve": self._curve()}, eta_s=self._eta(), **self._figures())
 
     def _packs(self) -> Iterator[Pack]:
         """What is still to be learned, from the cursor on, without end."""
@@ -194,6 +196,9 @@ class Trainer:
         minutes = self.cursor.minutes
         left = minutes * (1 - fraction) / fraction if fraction > 0 else self._settings.max_minutes
         return round(60 * max(0.0, min(left, self._settings.max_minutes - minutes)), 1)
+
+    def _curve(self) -> dict[str, Any]:
+        return curve(self.cursor.losses, self.cursor.dev_losses, self._settings.tokens_per_step)
 
     def _figures(self) -> dict[str, Any]:
         cursor = self.cursor

@@ -142,6 +142,10 @@ def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, w
     assert run.verdict is not None
     gate = run.verdict["checks"][0]
     assert gate["candidate"] < gate["champion"]
+    assert gate["interval"][0] <= gate["interval"][1] < 0
+    assert run.stages["train"]["curve"]["train"]
+    assert "losses" not in run.stages["train"], "of all losses the row keeps the curve"
+    assert all(report["seconds"] >= 0 for report in run.stages.values())
     assert run.dataset_fingerprint == run.stages["extract"]["fingerprint"]
     path = registry.file_of(after, cli.models_dir)
     assert registry.sha256_of(path) == after.sha256

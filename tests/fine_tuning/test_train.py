@@ -1,7 +1,7 @@
 """Training: rows do not see each other, interrupted runs end like uninterrupted ones, PEFT reads the result."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,11 @@ class StopAfter(Progress):
         super().__init__(record, "train", threading.Event(), quiet=True)
         self._left = reports
 
-    def report(self, fraction: float, **figures: Any) -> None:
+    def report(self, fraction: float, details: Mapping[str, Any] | None = None, **figures: Any) -> None:
         self._left -= 1
         if self._left < 0:
             self.stop.set()
-        super().report(fraction, **figures)
+        super().report(fraction, details, **figures)
 
 
 def adapter_of(context: Context) -> bytes:
@@ -94,6 +94,16 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
     assert adapter_of(context) == expected
 
 
+def test_the_curve_is_in_the_row_while_training_goes_on_and_in_the_report_afterwards(context: Context) -> None:
+    report = train(replace(context, progress=StopAfter(context.record, 10_000)))
+    drawn = report["curve"]
+    assert drawn["train"] == [[n + 1, loss] for n, loss in enumerate(report["losses"])]
+    assert drawn["dev"] == report["dev_losses"]
+    live = context.record.read().progress["curve"]
+    assert live["train"] == drawn["train"][: len(live["train"])]
+    assert live["dev"] == drawn["dev"][: len(live["dev"])] != []
+
+
 def test_a_finished_training_that_lost_its_adapter_writes_it_again(context: Context) -> None:
     train(context)
     expected = adapter_of(context)
@@ -130,7 +140,7 @@ def trainer(context: Context, change: Callable[[list[Row]], list[Row]], chosen: 
 
 
 def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> None:
-    stuck = context.settings.train.model_copy(update={"learning_rate": 1e-12, "max_steps": 50, "eval_every": 1})
+    stuck = context.settings.train.model_copy(update={"learning_rate": 0.0, "max_steps": 50, "eval_every": 1})
     learning = trainer(context, lambda rows: rows, stuck)
     learning.run(context.progress)
     assert learning.cursor.step <= stuck.patience + 2
