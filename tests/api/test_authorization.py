@@ -71,9 +71,13 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/models"): Route("member"),
     ("GET", "/api/models/served"): Route("member"),
     ("POST", "/api/models/rollback"): Route("admin"),
+    ("POST", "/api/models/{version_id}/promote"): Route("admin"),
+    ("POST", "/api/models/{version_id}/challenge"): Route("admin"),
+    ("DELETE", "/api/models/challenger"): Route("admin"),
     ("GET", "/api/training/runs"): Route("member"),
     ("GET", "/api/training/runs/{run_id}"): Route("member"),
     ("GET", "/api/training/runs/{run_id}/rows"): Route("admin"),
+    ("GET", "/api/training/runs/{run_id}/rows/counts"): Route("admin"),
     ("PUT", "/api/training/exclusions/{source}/{source_id}"): Route("admin"),
     ("DELETE", "/api/training/exclusions/{source}/{source_id}"): Route("admin"),
     ("GET", "/api/admin/documents"): Route("admin"),
@@ -135,7 +139,7 @@ def world(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
             "conversation_id": conversation, "message_id": message, "user_id": spare["user"]["id"], "name": "default",
             "key_id": owner.post("/api/me/keys", json={"name": "key"}).json()["id"],
             "prompt_id": owner.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"],
-            "run_id": NONE, "document_id": NONE, "source": "rating", "source_id": NONE,
+            "run_id": NONE, "document_id": NONE, "version_id": NONE, "source": "rating", "source_id": NONE,
         }  # fmt: skip
         yield World(stack.enter_context(browser(backend)), owner, other, admin, ids)
 

@@ -56,11 +56,59 @@ def test_a_row_leads_back_to_what_was_asked_and_what_was_to_be_learned(
     assert found["correction"]["question"] == "Write a function that adds two numbers"
     assert found["correction"]["answer"] == "def add(a, b): ..."
     assert (found["document"]["question"], found["document"]["answer"]) == ("rows/x.py", "x = 1")
-    assert (found["rating"]["question"], found["rating"]["answer"]) == (None, None), "its source is gone"
+    assert (found["correction"]["conversation_id"], found["correction"]["message_id"]) == (conversation, message)
+    me = client.get("/api/me").json()["email"]
+    assert found["correction"]["who"] == found["document"]["who"] == me
+    assert found["document"]["conversation_id"] is None
+    gone = [found["rating"][name] for name in ("question", "answer", "who", "at", "conversation_id")]
+    assert gone == [None] * 5, "its source is gone"
     assert [row["source_kind"] for row in rows(client, run_id, kept=False)] == ["rating"]
     assert [row["source_kind"] for row in rows(client, run_id, split="gate")] == ["document"]
     assert [row["source_kind"] for row in rows(client, run_id, source="correction")] == ["correction"]
     assert [row["reason"] for row in rows(client, run_id, reason="thumbs_down")] == ["thumbs_down"]
+
+
+def test_a_conversation_is_named_to_its_owner_only(
+    client: httpx.Client, conversation: str, database_url: str, run_id: str
+) -> None:
+    message = send(client, conversation, "Something of mine")["assistant_message"]["id"]
+    answer_of(client, message)
+    client.put(f"/api/messages/{message}/feedback", json={"rating": 1})
+    with psycopg.connect(plain_url(database_url), autocommit=True) as database:
+        feedback = database.execute("SELECT id FROM feedback WHERE message_id = %s", [message]).fetchone()
+        assert feedback
+        add_row(database_url, run_id, "rating", feedback[0])
+        assert [row["conversation_id"] for row in rows(client, run_id)] == [conversation]
+        other = uuid.uuid4()
+        columns = "(id, email, name, role)"
+        database.execute(f"INSERT INTO users {columns} VALUES (%s, 'o@example.org', 'O', 'member')", [other])
+        database.execute("UPDATE conversations SET user_id = %s WHERE id = %s", [other, conversation])
+    (row,) = rows(client, run_id)
+    assert (row["conversation_id"], row["message_id"]) == (None, None)
+    assert row["question"] == "Something of mine", "what was rated is what admins judge"
+
+
+def test_rows_are_counted_by_kind_and_reason(client: httpx.Client, database_url: str, run_id: str) -> None:
+    for reason in (None, None, "secret"):
+        split = None if reason else "train"
+        add_row(database_url, run_id, "document", str(uuid.uuid4()), split, reason)
+    counts = client.get(f"/api/training/runs/{run_id}/rows/counts").json()["items"]
+    kind = {"source_kind": "document"}
+    assert counts == [
+        {**kind, "split": "train", "kept": True, "reason": None, "rows": 2},
+        {**kind, "split": None, "kept": False, "reason": "secret", "rows": 1},
+    ]
+    assert client.get(f"/api/training/runs/{uuid.uuid4()}/rows/counts").status_code == 404
+
+
+def test_a_list_of_runs_goes_without_the_curves(client: httpx.Client, database_url: str, run_id: str) -> None:
+    report = '{"curve": {"train": [[1, 2.0]]}, "steps": 1}'
+    with psycopg.connect(plain_url(database_url), autocommit=True) as database:
+        values = [f'{{"train": {report}}}', report, run_id]
+        database.execute("UPDATE training_runs SET stages = %s, progress = %s WHERE id = %s", values)
+    (listed,) = (run for run in client.get("/api/training/runs").json()["items"] if run["id"] == run_id)
+    assert (listed["stages"], listed["progress"]) == ({"train": {"steps": 1}}, {"steps": 1})
+    assert client.get(f"/api/training/runs/{run_id}").json()["progress"]["curve"] == {"train": [[1, 2.0]]}
 
 
 def test_an_excluded_source_is_marked_until_it_is_included_again(

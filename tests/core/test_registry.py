@@ -67,6 +67,15 @@ def test_a_challenger_stands_beside_the_champion_until_it_wins_or_is_withdrawn(
     assert registry.challenger(session) is None
 
 
+def test_a_challenger_that_is_rolled_back_to_is_none_any_more(session: Session, tmp_path: Path) -> None:
+    first, second = add(session, tmp_path, "first"), add(session, tmp_path, "second")
+    registry.promote(session, first.id)
+    registry.promote(session, second.id)
+    registry.challenge(session, first.id)
+    assert registry.rollback(session) == first
+    assert registry.challenger(session) is None
+
+
 def test_a_rejected_version_is_no_challenger(session: Session, tmp_path: Path) -> None:
     rejected = add(session, tmp_path, "bad", VersionState.REJECTED)
     with pytest.raises(registry.UnknownVersionError):

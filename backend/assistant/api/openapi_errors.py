@@ -56,7 +56,10 @@ CONFLICTS: Final = frozenset(
         "/api/me/keys",
         "/api/messages/{message_id}/continue",
         "/api/messages/{message_id}/regenerate",
+        "/api/models/challenger",
         "/api/models/rollback",
+        "/api/models/{version_id}/challenge",
+        "/api/models/{version_id}/promote",
         "/api/prompts",
     }
 )

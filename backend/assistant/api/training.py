@@ -8,7 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.api.deps import AdminDep, PrincipalDep, SessionDep
-from assistant.api.training_schemas import TrainingRowOut, TrainingRowsPage, TrainingRunOut, TrainingRunsPage
+from assistant.api.training_schemas import (
+    RowCount,
+    RowCounts,
+    TrainingRowOut,
+    TrainingRowsPage,
+    TrainingRunOut,
+    TrainingRunsPage,
+)
 from assistant.errors import NotFoundError
 from assistant.services import audit, training_rows
 from assistant.services.training_rows import RowFilter
@@ -23,9 +30,9 @@ SourceKind = Literal["correction", "rating", "interaction", "document", "replay"
 async def list_training_runs(
     principal: PrincipalDep, session: SessionDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> TrainingRunsPage:
-    """Newest first."""
+    """Newest first, without their loss curves."""
     rows = await session.scalars(select(TrainingRun).order_by(TrainingRun.started_at.desc()).limit(limit))
-    return TrainingRunsPage(items=[TrainingRunOut.of(row) for row in rows])
+    return TrainingRunsPage(items=[TrainingRunOut.listed(row) for row in rows])
 
 
 @router.get("/runs/{run_id}")
@@ -49,9 +56,16 @@ async def list_training_rows(
     """What a run learned from and what it did not, with the origin of each row."""
     await _run(session, run_id)
     wanted = RowFilter(kept, split, source, reason)
-    rows = await training_rows.list_of(session, run_id, wanted, after, limit + 1)
+    rows = await training_rows.list_of(session, run_id, admin.id, wanted, after, limit + 1)
     items = [TrainingRowOut.of(row) for row in rows[:limit]]
     return TrainingRowsPage(items=items, next_after=items[-1].id if len(rows) > limit else None)
+
+
+@router.get("/runs/{run_id}/rows/counts")
+async def count_training_rows(run_id: uuid.UUID, admin: AdminDep, session: SessionDep) -> RowCounts:
+    """How many rows of which kind a run has, and how many it did not keep for which reason."""
+    await _run(session, run_id)
+    return RowCounts(items=[RowCount.model_validate(count) for count in await training_rows.counts(session, run_id)])
 
 
 @router.put("/exclusions/{source}/{source_id}", status_code=204)

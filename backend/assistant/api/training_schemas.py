@@ -1,10 +1,11 @@
 """Shapes of what is said about model versions, training runs and their rows."""
 
 import uuid
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from assistant.api.schemas import Out
 from assistant.services.training_rows import RowView
@@ -34,9 +35,12 @@ class ModelsPage(Out):
     """``problem`` says why the champion is not the version being served, if it is not."""
 
     champion: uuid.UUID | None
+    challenger: uuid.UUID | None
     previous: uuid.UUID | None
     serving: uuid.UUID | None
     problem: str | None
+    servers: int = Field(description="Servers that have lately said which version they serve")
+    taken_over: int = Field(description="How many of them serve the champion")
     items: list[ModelVersionOut]
 
 
@@ -60,13 +64,27 @@ class TrainingRunOut(Out):
     def of(cls, run: TrainingRun) -> "TrainingRunOut":
         return cls.model_validate(run)
 
+    @classmethod
+    def listed(cls, run: TrainingRun) -> "TrainingRunOut":
+        """Without the loss curve: a list is asked for every few seconds."""
+        whole = cls.of(run)
+        stages = {name: _without_curve(report) for name, report in whole.stages.items()}
+        return whole.model_copy(update={"progress": _without_curve(whole.progress), "stages": stages})
+
+
+def _without_curve(report: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in report.items() if name != "curve"}
+
 
 class TrainingRunsPage(Out):
     items: list[TrainingRunOut]
 
 
 class TrainingRowOut(Out):
-    """A row of a run. ``question`` and ``answer`` are shortened, and None when their source has been deleted since."""
+    """A row of a run. ``question`` and ``answer`` are shortened, and None when their source has been deleted since.
+
+    ``who`` rated, called or uploaded it ``at`` that time. The conversation is named to its owner only.
+    """
 
     model_config = ConfigDict(from_attributes=True, title="TrainingRow")
 
@@ -79,12 +97,16 @@ class TrainingRowOut(Out):
     excluded: bool
     question: str | None
     answer: str | None
+    who: str | None
+    at: datetime | None
+    conversation_id: uuid.UUID | None
+    message_id: uuid.UUID | None
 
     @classmethod
     def of(cls, view: RowView) -> "TrainingRowOut":
         names = ("id", "source_kind", "source_id", "split", "kept", "reason")
-        origin = {"excluded": view.excluded, "question": view.question, "answer": view.answer}
-        return cls.model_validate({**{name: getattr(view.row, name) for name in names}, **origin})
+        row = {name: getattr(view.row, name) for name in names}
+        return cls.model_validate({**row, "excluded": view.excluded, **asdict(view.origin)})
 
 
 class TrainingRowsPage(Out):
@@ -92,3 +114,19 @@ class TrainingRowsPage(Out):
 
     items: list[TrainingRowOut]
     next_after: uuid.UUID | None
+
+
+class RowCount(Out):
+    """Rows of a run that are alike. ``reason`` says why they were not kept."""
+
+    model_config = ConfigDict(from_attributes=True, title="RowCount")
+
+    source_kind: str
+    split: Split | None
+    kept: bool
+    reason: str | None
+    rows: int
+
+
+class RowCounts(Out):
+    items: list[RowCount]

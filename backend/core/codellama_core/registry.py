@@ -118,7 +118,7 @@ def promote(session: Session, version_id: uuid.UUID) -> None:
     """
     _lock(session)
     _available(session, version_id)
-    session.execute(delete(ModelAlias).where(ModelAlias.alias == Alias.CHALLENGER, ModelAlias.version_id == version_id))
+    _end_challenge_of(session, version_id)
     current = champion(session)
     if current is not None and current.id == version_id:
         return
@@ -134,10 +134,16 @@ def rollback(session: Session) -> ModelVersion:
     current, before = champion(session), previous(session)
     if current is None or before is None:
         raise NoPreviousVersionError("there is no previous version to roll back to")
+    _end_challenge_of(session, before.id)
     _point(session, Alias.CHAMPION, before.id)
     _point(session, Alias.PREVIOUS, current.id)
     _notify(session)
     return before
+
+
+def _end_challenge_of(session: Session, version_id: uuid.UUID) -> None:
+    """What becomes champion is no challenger any more."""
+    session.execute(delete(ModelAlias).where(ModelAlias.alias == Alias.CHALLENGER, ModelAlias.version_id == version_id))
 
 
 def _available(session: Session, version_id: uuid.UUID) -> None:
