@@ -138,6 +138,85 @@ describe('the users', () => {
   });
 });
 
+describe('the way to the pages for admins', () => {
+  it('begins in the sidebar, with what each page is for', async () => {
+    serve([]);
+    renderApp('/');
+    await userEvent.click(await screen.findByRole('link', { name: 'Admin' }));
+    expect(await screen.findByRole('heading', { name: 'Admin' })).toBeInTheDocument();
+    const pages = within(screen.getByRole('navigation', { name: 'Admin pages' }));
+    expect(pages.getAllByRole('link').map((link) => link.textContent)).toEqual(
+      expect.arrayContaining(['Users', 'Models & runs', 'Documents', 'Usage', 'Audit log']),
+    );
+    await userEvent.click(screen.getByRole('link', { name: /Invite people/ }));
+    expect(await screen.findByRole('heading', { name: 'Users' })).toBeInTheDocument();
+    expect(pages.getByRole('link', { name: 'Users' })).toHaveAttribute('aria-current', 'page');
+  });
+
+  it('is not shown to members', async () => {
+    serve([], { me: { role: 'member' } });
+    renderApp('/');
+    expect(await screen.findByRole('textbox', { name: 'Message' })).toBeInTheDocument();
+    expect(screen.queryByRole('link', { name: 'Admin' })).not.toBeInTheDocument();
+  });
+
+  it.each(['/admin', '/admin/documents', '/admin/usage', '/admin/audit', '/models/runs/run-1/rows'])(
+    'ends for members at %s with a friendly word',
+    async (path) => {
+      serve([], { me: { role: 'member' } });
+      renderApp(path);
+      expect(
+        await screen.findByRole('heading', { name: 'This page is for administrators' }),
+      ).toBeInTheDocument();
+    },
+  );
+});
+
+describe('the usage', () => {
+  const quiet = {
+    people: 0,
+    chat_answers: 0,
+    api_calls: 0,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    first_token_p50_s: null,
+    first_token_p95_s: null,
+  };
+
+  it('is drawn day by day, read out in a sentence, and a table on demand', async () => {
+    serve([]);
+    const asked: (string | null)[] = [];
+    server.use(
+      http.get('*/api/admin/usage', ({ request }) => {
+        asked.push(new URL(request.url).searchParams.get('days'));
+        const days = [
+          { ...quiet, day: '2026-11-20', people: 2, chat_answers: 30, api_calls: 12, first_token_p50_s: 0.4 },
+          { ...quiet, day: '2026-11-21' },
+        ];
+        return HttpResponse.json({ days });
+      }),
+    );
+    renderApp('/admin/usage');
+    expect(
+      await screen.findByRole('img', { name: 'Answers. 30 in chats and 12 through the API in all.' }),
+    ).toBeInTheDocument();
+    await userEvent.click(screen.getByText(': Time to the first token'));
+    const table = await screen.findByRole('region', { name: 'Time to the first token, as a table' });
+    expect(within(table).getByRole('row', { name: '20 Nov 0.40 s –' })).toBeInTheDocument();
+    await userEvent.selectOptions(screen.getByLabelText('Days'), 'Last 7 days');
+    await waitFor(() => expect(asked).toEqual(['30', '7']));
+  });
+
+  it('says so when there is none', async () => {
+    serve([]);
+    server.use(
+      http.get('*/api/admin/usage', () => HttpResponse.json({ days: [{ ...quiet, day: '2026-11-21' }] })),
+    );
+    renderApp('/admin/usage');
+    expect(await screen.findByText(/Nobody has asked anything/)).toBeInTheDocument();
+  });
+});
+
 describe('the audit log', () => {
   it('is read a page at a time, in sentences', async () => {
     serve([]);

@@ -119,6 +119,16 @@ describe('the search', () => {
   });
 });
 
+describe('the palette', () => {
+  it('leads admins to their pages', async () => {
+    serve();
+    renderApp('/');
+    await userEvent.type(await open(), 'admin: over');
+    await userEvent.keyboard('{Enter}');
+    await waitFor(() => expect(window.location.pathname).toBe('/admin'));
+  });
+});
+
 describe('shortcuts', () => {
   beforeEach(() => {
     window.scrollTo = vi.fn();

@@ -1,10 +1,12 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Boxes, Keyboard, Monitor, Moon, Settings, SquarePen, Sun } from 'lucide-react';
+import { Boxes, Keyboard, Monitor, Moon, Settings, ShieldCheck, SquarePen, Sun } from 'lucide-react';
 import { createContext, type ReactNode, useCallback, useContext, useMemo } from 'react';
 import type { SearchHit } from '@/api/generated';
+import { useMe } from '@/api/me';
 import { setTheme } from '@/features/theme/theme';
 import { deferred, useDeferred } from '@/lib/deferred';
 import { useDialog } from '@/lib/use-dialog';
+import { ADMIN_PAGES } from './admin-pages';
 import { useShortcuts } from './use-shortcuts';
 
 const searchDialog = deferred(() =>
@@ -22,6 +24,7 @@ export function useOpenSearch(): () => void {
 /** Search and shortcuts, on every page inside.  */
 export function Commands({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
+  const isAdmin = useMe()?.role === 'admin';
   const search = useDialog();
   const shortcuts = useDialog();
   const newChat = useCallback(() => void navigate({ to: '/' }), [navigate]);
@@ -37,9 +40,14 @@ export function Commands({ children }: { children: ReactNode }) {
       { name: 'Light colours', icon: <Sun aria-hidden />, run: () => setTheme('light') },
       { name: 'Dark colours', icon: <Moon aria-hidden />, run: () => setTheme('dark') },
       { name: 'Colours as the system', icon: <Monitor aria-hidden />, run: () => setTheme('system') },
+      ...(isAdmin ? ADMIN_PAGES : []).map(({ to, name }) => ({
+        name: `Admin: ${name}`,
+        icon: <ShieldCheck aria-hidden />,
+        run: () => void navigate({ to }),
+      })),
       { name: 'Keyboard shortcuts', icon: <Keyboard aria-hidden />, run: showShortcuts },
     ],
-    [navigate, newChat, showShortcuts],
+    [navigate, newChat, showShortcuts, isAdmin],
   );
   const onHit = ({ conversation_id: conversationId, message_id: message }: SearchHit) =>
     void navigate({ to: '/c/$conversationId', params: { conversationId }, search: { message } });

@@ -58,10 +58,23 @@ const chat = createRoute({
   },
 });
 
-const models = createRoute({
+/** Pages that everybody sees and that admins find among theirs. */
+const shared = createRoute({
   getParentRoute: () => shell,
+  id: 'shared',
+  component: lazyRouteComponent(() => import('./admin-area'), 'SharedArea'),
+});
+
+const models = createRoute({
+  getParentRoute: () => shared,
   path: '/models',
   component: lazyRouteComponent(() => import('@/features/models/models-page'), 'ModelsPage'),
+});
+
+const run = createRoute({
+  getParentRoute: () => shared,
+  path: '/models/runs/$runId',
+  component: lazyRouteComponent(() => import('./run-pages'), 'RunPage'),
 });
 
 const settings = createRoute({
@@ -70,14 +83,45 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./settings-page'), 'SettingsPage'),
 });
 
-const users = createRoute({
+/** Pages for admins only. */
+const admin = createRoute({
   getParentRoute: () => shell,
+  id: 'admins',
+  component: lazyRouteComponent(() => import('./admin-area'), 'AdminArea'),
+});
+
+const rows = createRoute({
+  getParentRoute: () => admin,
+  path: '/models/runs/$runId/rows',
+  component: lazyRouteComponent(() => import('./run-pages'), 'RowsPage'),
+});
+
+const overview = createRoute({
+  getParentRoute: () => admin,
+  path: '/admin',
+  component: lazyRouteComponent(() => import('./admin-overview'), 'AdminOverview'),
+});
+
+const users = createRoute({
+  getParentRoute: () => admin,
   path: '/admin/users',
   component: lazyRouteComponent(() => import('@/features/admin/users-page'), 'UsersPage'),
 });
 
+const documents = createRoute({
+  getParentRoute: () => admin,
+  path: '/admin/documents',
+  component: lazyRouteComponent(() => import('@/features/documents/documents-page'), 'DocumentsPage'),
+});
+
+const usage = createRoute({
+  getParentRoute: () => admin,
+  path: '/admin/usage',
+  component: lazyRouteComponent(() => import('@/features/admin/usage-page'), 'UsagePage'),
+});
+
 const audit = createRoute({
-  getParentRoute: () => shell,
+  getParentRoute: () => admin,
   path: '/admin/audit',
   component: lazyRouteComponent(() => import('@/features/admin/audit-page'), 'AuditPage'),
 });
@@ -129,7 +173,13 @@ function ownPath(next: unknown): string | undefined {
 export function createAppRouter(queryClient: QueryClient) {
   return createRouter({
     routeTree: root.addChildren([
-      shell.addChildren([home, chat, models, settings, users, audit]),
+      shell.addChildren([
+        home,
+        chat,
+        settings,
+        shared.addChildren([models, run]),
+        admin.addChildren([overview, users, rows, documents, usage, audit]),
+      ]),
       entrance.addChildren([login, welcome]),
     ]),
     context: { queryClient },

@@ -1,5 +1,6 @@
 import { Link, useMatchRoute, useNavigate } from '@tanstack/react-router';
-import { Boxes, Search, SquarePen } from 'lucide-react';
+import { Boxes, Search, ShieldCheck, SquarePen } from 'lucide-react';
+import { useMe } from '@/api/me';
 import { Logo } from '@/components/logo';
 import { buttonClass, IconButton } from '@/components/ui/button';
 import { APP_NAME } from '@/config/app';
@@ -9,11 +10,15 @@ import { ThemeSwitch } from '@/features/theme/theme-switch';
 import { cn } from '@/lib/cn';
 import { useOpenSearch } from './commands';
 
-/** The way around: new chat, search, conversations, models, colours, and one's account. */
+const PLACE = 'flex flex-1 items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-sm hover:bg-sidebar-active/60';
+const HERE = { className: 'bg-sidebar-active font-medium', 'aria-current': 'page' } as const;
+
+/** The way around: new chat, search, conversations, models, colours, what admins do, and one's account. */
 export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
   const navigate = useNavigate();
   const matches = useMatchRoute();
   const openSearch = useOpenSearch();
+  const me = useMe();
   const search = () => {
     onNavigate();
     openSearch();
@@ -39,17 +44,18 @@ export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
       <ConversationList onOpen={onNavigate} onDeleted={onDeleted} />
       <div className="flex flex-col gap-2 border-t px-3 py-3">
         <div className="flex items-center justify-between gap-2">
-          <Link
-            to="/models"
-            onClick={onNavigate}
-            className="flex flex-1 items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-sm hover:bg-sidebar-active/60"
-            activeProps={{ className: 'bg-sidebar-active font-medium', 'aria-current': 'page' }}
-          >
+          <Link to="/models" onClick={onNavigate} className={PLACE} activeProps={HERE}>
             <Boxes aria-hidden className="size-4" />
             Models
           </Link>
           <ThemeSwitch />
         </div>
+        {me?.role === 'admin' && (
+          <Link to="/admin" onClick={onNavigate} className={PLACE} activeProps={HERE}>
+            <ShieldCheck aria-hidden className="size-4" />
+            Admin
+          </Link>
+        )}
         <Account onNavigate={onNavigate} onSignedOut={() => void navigate({ to: '/login' })} />
       </div>
     </div>

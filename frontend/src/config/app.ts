@@ -28,6 +28,17 @@ export const MAX_EMAIL_CHARACTERS = 320;
 /** Users, or entries of the audit log, on a page. */
 export const ADMIN_PAGE_SIZE = 50;
 
+/** A source file that is learned from: the backend turns larger ones down. */
+export const MAX_SOURCE_BYTES = 200_000;
+
+/** Source files that are uploaded in one request: the backend takes 500, and 10 MiB. */
+export const UPLOAD_BATCH_FILES = 100;
+export const UPLOAD_BATCH_BYTES = 2_000_000;
+
+/** Names of repositories and licenses, in characters. */
+export const MAX_REPO_CHARACTERS = 200;
+export const MAX_LICENSE_CHARACTERS = 100;
+
 /** How long a search waits for the next letter, in milliseconds. */
 export const SEARCH_DELAY_MS = 250;
 

@@ -6,6 +6,10 @@ import type {
   ConversationWithMessages,
   Me,
   Message,
+  ModelsPage,
+  ModelVersion,
+  TrainingRow,
+  TrainingRun,
   User,
 } from '@/api/generated';
 
@@ -122,6 +126,74 @@ export function makeAuditEntry(changes: Partial<AuditEntry> = {}): AuditEntry {
     subject: 'b@example.org',
     details: {},
     created_at: AT,
+    ...changes,
+  };
+}
+
+export function makeVersion(changes: Partial<ModelVersion> = {}): ModelVersion {
+  return {
+    id: 'version-1',
+    name: 'first',
+    state: 'available',
+    aliases: [],
+    size_bytes: 7_400_000,
+    metrics: {},
+    parent_id: null,
+    run_id: null,
+    created_at: AT,
+    ...changes,
+  };
+}
+
+/** One server that serves its champion. */
+export function makeModels(items: ModelVersion[], changes: Partial<ModelsPage> = {}): ModelsPage {
+  const champion = items[0]?.id ?? null;
+  return {
+    champion,
+    challenger: null,
+    previous: null,
+    serving: champion,
+    problem: null,
+    servers: 1,
+    taken_over: 1,
+    items,
+    ...changes,
+  };
+}
+
+export function makeRun(changes: Partial<TrainingRun> = {}): TrainingRun {
+  return {
+    id: 'run-1',
+    state: 'published',
+    stage: 'publish',
+    base_model: 'demo',
+    progress: {},
+    stages: {},
+    verdict: null,
+    dataset_fingerprint: null,
+    error: null,
+    started_at: AT,
+    heartbeat_at: AT,
+    finished_at: '2026-11-21T10:12:00Z',
+    ...changes,
+  };
+}
+
+export function makeTrainingRow(changes: Partial<TrainingRow> = {}): TrainingRow {
+  return {
+    id: 'row-1',
+    source_kind: 'rating',
+    source_id: 'feedback-1',
+    split: 'train',
+    kept: true,
+    reason: null,
+    excluded: false,
+    question: 'How do I sort?',
+    answer: 'Use sorted.',
+    who: 'a@example.org',
+    at: AT,
+    conversation_id: null,
+    message_id: null,
     ...changes,
   };
 }

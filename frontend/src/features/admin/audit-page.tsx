@@ -1,4 +1,3 @@
-import { useMe } from '@/api/me';
 import { sentenceOf } from '@/api/problem';
 import { Notice } from '@/components/ui/notice';
 import { Empty, Page } from '@/components/ui/page';
@@ -6,27 +5,24 @@ import { ShowMore } from '@/components/ui/show-more';
 import { Skeleton } from '@/components/ui/skeleton';
 import { Time } from '@/components/ui/time';
 import { useTitle } from '@/lib/use-title';
-import { AdminsOnly } from './admins-only';
 import { auditSentence } from './audit-sentence';
 import { useAuditLog } from './queries';
 
 /** What admins have done, for admins. */
 export function AuditPage() {
   useTitle('Audit log');
-  const me = useMe();
-  const log = useAuditLog(me?.role !== 'member');
+  const log = useAuditLog();
   const entries = log.data?.pages.flatMap((page) => page.items) ?? [];
-  if (me?.role === 'member') return <AdminsOnly />;
   return (
     <Page
       title="Audit log"
-      lead="What admins did to accounts and to the model, newest first. Entries are added, never changed."
+      lead="What admins did to accounts, to the model and to what it learns from, newest first. Entries are added, never changed."
     >
       <div className="flex flex-col gap-4">
         {log.isPending && <Skeleton rows={5} />}
         {log.isError && <Notice tone="error">{sentenceOf(log.error)}</Notice>}
         {log.isSuccess && entries.length === 0 && (
-          <Empty>Nothing yet. Invitations, changes of accounts and rollbacks will be listed here.</Empty>
+          <Empty>Nothing yet. Invitations, promotions, uploads and exclusions will be listed here.</Empty>
         )}
         {entries.length > 0 && (
           <ol aria-label="Entries" className="divide-y overflow-hidden rounded-xl border bg-card">

@@ -3,6 +3,7 @@ import {
   type QueryClient,
   useInfiniteQuery,
   useMutation,
+  useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
 import {
@@ -14,6 +15,7 @@ import {
   updateUser,
 } from '@/api/generated';
 import {
+  getUsageOptions,
   listAuditLogInfiniteOptions,
   listAuditLogInfiniteQueryKey,
   listUsersInfiniteOptions,
@@ -24,24 +26,27 @@ import { toast } from '@/components/ui/toaster';
 import { ADMIN_PAGE_SIZE } from '@/config/app';
 
 /** People whose name or address contains `search`, by address, a page at a time. */
-export function useUsers(search: string, enabled: boolean) {
+export function useUsers(search: string) {
   return useInfiniteQuery({
     ...listUsersInfiniteOptions({ query: { search, limit: ADMIN_PAGE_SIZE } }),
     initialPageParam: { query: {} },
     getNextPageParam: ({ next_after: after }) => (after ? { query: { after } } : undefined),
     placeholderData: keepPreviousData,
-    enabled,
   });
 }
 
 /** What admins have done, newest first, a page at a time. */
-export function useAuditLog(enabled: boolean) {
+export function useAuditLog() {
   return useInfiniteQuery({
     ...listAuditLogInfiniteOptions({ query: { limit: ADMIN_PAGE_SIZE } }),
     initialPageParam: { query: {} },
     getNextPageParam: ({ next_before: before }) => (before ? { query: { before } } : undefined),
-    enabled,
   });
+}
+
+/** How much was used, day by day, up to today. */
+export function useUsage(days: number) {
+  return useQuery({ ...getUsageOptions({ query: { days } }), placeholderData: keepPreviousData });
 }
 
 /** An act of an admin: the list and the log have changed, and the admin may have acted on themselves. */

@@ -1,4 +1,4 @@
-import { Search, UserPlus } from 'lucide-react';
+import { UserPlus } from 'lucide-react';
 import { useState } from 'react';
 import type { User } from '@/api/generated';
 import { useMe } from '@/api/me';
@@ -6,13 +6,13 @@ import { sentenceOf } from '@/api/problem';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Empty, Page } from '@/components/ui/page';
+import { SearchField } from '@/components/ui/search-field';
 import { ShowMore } from '@/components/ui/show-more';
 import { Skeleton } from '@/components/ui/skeleton';
 import { SEARCH_DELAY_MS } from '@/config/app';
 import { useDebounced } from '@/lib/use-debounced';
 import { useDialog } from '@/lib/use-dialog';
 import { useTitle } from '@/lib/use-title';
-import { AdminsOnly } from './admins-only';
 import { Invite } from './invite';
 import { useUsers } from './queries';
 import { type Task, UserTask } from './user-task';
@@ -24,7 +24,7 @@ export function UsersPage() {
   const me = useMe();
   const [search, setSearch] = useState('');
   const wanted = useDebounced(search.trim(), SEARCH_DELAY_MS);
-  const list = useUsers(wanted, me?.role !== 'member');
+  const list = useUsers(wanted);
   const inviting = useDialog();
   const acting = useDialog();
   const [task, setTask] = useState<{ kind: Task; user: User } | null>(null);
@@ -34,7 +34,6 @@ export function UsersPage() {
     setTask({ kind, user });
     acting.show();
   };
-  if (me?.role === 'member') return <AdminsOnly />;
   return (
     <Page
       title="Users"
@@ -55,7 +54,7 @@ export function UsersPage() {
             with AUTH_MODE=accounts.
           </Notice>
         )}
-        <SearchField value={search} onChange={setSearch} />
+        <SearchField label="Search users" placeholder="Name or address" value={search} onChange={setSearch} />
         {list.isPending && <Skeleton />}
         {list.isError && <Notice tone="error">{sentenceOf(list.error)}</Notice>}
         {list.isSuccess && users.length === 0 && (
@@ -79,25 +78,5 @@ export function UsersPage() {
         />
       )}
     </Page>
-  );
-}
-
-function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  return (
-    <div className="relative">
-      <Search
-        aria-hidden
-        className="pointer-events-none absolute inset-y-0 left-3 my-auto size-4 text-muted-foreground"
-      />
-      <input
-        type="search"
-        aria-label="Search users"
-        placeholder="Name or address"
-        value={value}
-        maxLength={200}
-        onChange={(event) => onChange(event.target.value)}
-        className="h-9 w-full rounded-lg border border-input bg-background pr-3 pl-9 text-sm placeholder:text-muted-foreground"
-      />
-    </div>
   );
 }

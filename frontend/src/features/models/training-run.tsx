@@ -1,22 +1,15 @@
+import { Link } from '@tanstack/react-router';
 import { ChevronRight } from 'lucide-react';
-import type { TrainingRun as Run, RunState } from '@/api/generated';
-import { Badge, type Tone } from '@/components/ui/badge';
-import { Progress } from '@/components/ui/progress';
-import { formatDateTime, formatEta, formatFigure, formatSeconds, humanize } from '@/lib/format';
-import { progressOf, verdictOf } from './verdict';
+import type { TrainingRun as Run } from '@/api/generated';
+import { Badge } from '@/components/ui/badge';
+import { buttonClass } from '@/components/ui/button';
+import { formatDateTime } from '@/lib/format';
+import { durationOf, STATES } from './run-state';
+import { RunningStage } from './running-stage';
+import { verdictOf } from './verdict';
 import { VerdictTable } from './verdict-table';
 
-const STATES: Record<RunState, { words: string; tone: Tone }> = {
-  running: { words: 'Running', tone: 'accent' },
-  published: { words: 'Published', tone: 'accent' },
-  rejected: { words: 'Refused by the gate', tone: 'warning' },
-  nothing_to_do: { words: 'Nothing to learn yet', tone: 'neutral' },
-  failed: { words: 'Failed', tone: 'danger' },
-};
-
-const STAGES = ['extract', 'train', 'export', 'evaluate', 'publish'];
-
-/** One training run; opens to what it did and measured. */
+/** One training run; opens to how it ended, and leads to all that it did. */
 export function TrainingRun({ run, open }: { run: Run; open: boolean }) {
   const state = STATES[run.state];
   const verdict = verdictOf(run.verdict);
@@ -35,46 +28,21 @@ export function TrainingRun({ run, open }: { run: Run; open: boolean }) {
         {run.state === 'running' && <RunningStage run={run} />}
         {run.error && <p className="text-destructive text-sm">{run.error}</p>}
         {verdict && <VerdictTable verdict={verdict} />}
-        <p className="text-muted-foreground text-xs">
-          Base model {run.base_model}
-          {verdict?.gateRows != null && ` · judged on ${verdict.gateRows} held-out rows`}
-        </p>
+        <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+          <p className="text-muted-foreground text-xs">
+            Base model {run.base_model}
+            {verdict?.gateRows != null && ` · judged on ${verdict.gateRows} held-out rows`}
+          </p>
+          <Link
+            to="/models/runs/$runId"
+            params={{ runId: run.id }}
+            aria-label={`Details of the run of ${formatDateTime(run.started_at)}`}
+            className={buttonClass({ size: 'sm' })}
+          >
+            Stages, loss curve and data
+          </Link>
+        </div>
       </div>
     </details>
   );
-}
-
-function RunningStage({ run }: { run: Run }) {
-  const { fraction, etaS, figures } = progressOf(run.progress);
-  const number = STAGES.indexOf(run.stage) + 1;
-  const done = Math.round(fraction * 100);
-  return (
-    <div className="flex flex-col gap-1.5">
-      <div className="flex flex-wrap justify-between gap-x-4 text-sm tabular-nums">
-        <span>
-          {humanize(run.stage)}
-          {number > 0 && (
-            <span className="text-muted-foreground">
-              {' '}
-              · stage {number} of {STAGES.length}
-            </span>
-          )}
-        </span>
-        <span className="text-muted-foreground">
-          {done} %{etaS !== null && `, ${formatEta(etaS)} left`}
-        </span>
-      </div>
-      <Progress label={`Progress of ${run.stage}`} value={done} className="h-1.5" />
-      {figures.length > 0 && (
-        <p className="text-muted-foreground text-xs tabular-nums">
-          {figures.map(([name, value]) => `${humanize(name)} ${formatFigure(value)}`).join(' · ')}
-        </p>
-      )}
-    </div>
-  );
-}
-
-function durationOf(run: Run): string {
-  if (!run.finished_at) return '';
-  return `took ${formatSeconds((Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000)}`;
 }

@@ -1,4 +1,6 @@
-/** Reading what a run reports. The columns are free-form JSON, so everything is checked before it is shown. */
+/** The gate's verdict and the progress of a run, read from free-form JSON. */
+
+import { isObject, type Json } from './report';
 
 export interface Check {
   check: string;
@@ -6,18 +8,14 @@ export interface Check {
   candidate: unknown;
   threshold: string;
   passed: boolean;
+  /** 95 % interval of candidate minus champion, where there is one. */
+  interval: [number, number] | null;
 }
 
 export interface Verdict {
   passed: boolean;
   gateRows: number | null;
   checks: Check[];
-}
-
-type Json = Record<string, unknown>;
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The gate's verdict, or null when there is none or it has another shape. */
@@ -37,7 +35,14 @@ function checkOf(value: Json): Check {
     candidate: value.candidate,
     threshold: String(value.threshold ?? ''),
     passed: value.passed === true,
+    interval: intervalOf(value.interval),
   };
+}
+
+function intervalOf(value: unknown): [number, number] | null {
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const [low, high] = value;
+  return typeof low === 'number' && typeof high === 'number' ? [low, high] : null;
 }
 
 export interface RunProgress {

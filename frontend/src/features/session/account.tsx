@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { ChevronsUpDown, CircleUser, LogOut, ScrollText, Settings, Users } from 'lucide-react';
+import { ChevronsUpDown, CircleUser, LogOut, Settings } from 'lucide-react';
 import { useMe } from '@/api/me';
 import { Menu, MenuItem, MenuLink, MenuSeparator } from '@/components/ui/menu';
 import { useSignOut } from './queries';
@@ -10,7 +10,7 @@ interface AccountProps {
   onSignedOut: () => void;
 }
 
-/** Who is signed in, with the way to their settings, to what admins do, and out. */
+/** Who is signed in, with the way to their settings, and out. */
 export function Account({ onNavigate, onSignedOut }: AccountProps) {
   const me = useMe();
   const signOut = useSignOut(onSignedOut);
@@ -40,16 +40,6 @@ export function Account({ onNavigate, onSignedOut }: AccountProps) {
       <MenuLink icon={<Settings aria-hidden />} link={<Link to="/settings" onClick={onNavigate} />}>
         Settings
       </MenuLink>
-      {me.role === 'admin' && (
-        <>
-          <MenuLink icon={<Users aria-hidden />} link={<Link to="/admin/users" onClick={onNavigate} />}>
-            Users
-          </MenuLink>
-          <MenuLink icon={<ScrollText aria-hidden />} link={<Link to="/admin/audit" onClick={onNavigate} />}>
-            Audit log
-          </MenuLink>
-        </>
-      )}
       {hasAccounts && (
         <>
           <MenuSeparator />
