@@ -25,6 +25,7 @@ from codellama_core.models import (
     User,
     VersionState,
 )
+from finetuning.curve import curve
 from tests.e2e.talk import CHATS, PROMPTS, SOURCES, Chat
 
 PEOPLE: Final = (
@@ -141,7 +142,11 @@ def _finished_run(session: Session, started: datetime, number: int) -> TrainingR
 
 
 def _running_run(started: datetime) -> TrainingRun:
-    progress = {"stage": "train", "fraction": 0.58, "eta_s": 4100, "loss": 1.284, "step": 290}
+    drawn = _trained(WEEKS)["curve"]
+    learned = {name: [point for point in drawn[name] if point[0] <= 290] for name in ("train", "dev")}
+    progress = {
+        "stage": "train", "fraction": 0.58, "eta_s": 4100, "loss": 1.284, "step": 290, "curve": {**drawn, **learned},
+    }  # fmt: skip
     return TrainingRun(
         state=RunState.RUNNING, stage="train", base_model=BASE, settings={}, stages={"extract": _extracted(WEEKS)},
         progress=progress, started_at=started, heartbeat_at=datetime.now(UTC) + timedelta(hours=1),
@@ -153,17 +158,17 @@ def _extracted(number: int) -> dict[str, Any]:
         "rows": {"train": 412 + 37 * number, "dev": 40, "gate": 61},
         "sources": {"correction": 58 + 9 * number, "rating": 131, "interaction": 88, "document": 176, "replay": 60},
         "kinds": {"chat": 260, "infill": 253}, "train_tokens": 196_000 + 9000 * number,
-        "rejected": {"near duplicate": 34, "secret": 3, "too short": 21, "no consent": 12},
+        "rejected": {"near_duplicate": 34, "secret": 3, "too_long": 21, "no_consent": 12},
     }  # fmt: skip
 
 
 def _trained(number: int) -> dict[str, Any]:
     rng = random.Random(number)
-    losses = [round(1.15 + 0.9 / (1 + step / 40) + rng.uniform(-0.06, 0.06), 4) for step in range(0, 500, 5)]
+    losses = [round(1.15 + 0.9 / (1 + step / 40) + rng.uniform(-0.06, 0.06), 4) for step in range(500)]
     dev = [[step, round(1.2 + 0.75 / (1 + step / 60), 4)] for step in range(0, 501, 50)]
     return {
         "steps": 500, "epochs": 2.0, "tokens": 392_000, "minutes": 151.2, "tokens_per_second": 43.2,
-        "compute": "float32", "parameters": 4_194_304, "losses": losses, "dev_losses": dev,
+        "compute": "float32", "parameters": 4_194_304, "curve": curve(losses, dev, 784),
         "dev_loss_before": dev[0][1], "dev_loss_after": dev[-1][1],
     }  # fmt: skip
 
@@ -202,7 +207,7 @@ def _rows(session: Session, run_id: uuid.UUID, rng: random.Random) -> None:
         row = TrainingRow(
             run_id=run_id, source_kind=rng.choice(("correction", "rating")), source_id=answer,
             sha256=_sha256(f"{answer}"), split=rng.choice(list(Split)) if kept else None, kept=kept,
-            reason=None if kept else rng.choice(("near duplicate", "secret", "too short")),
+            reason=None if kept else rng.choice(("near_duplicate", "secret", "too_long")),
         )  # fmt: skip
         session.add(row)
 

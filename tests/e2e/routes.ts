@@ -40,6 +40,23 @@ export const ROUTES: Route[] = [
     for: 'member',
     opens: ['Create a key', 'Delete account…'],
   },
+  {
+    name: 'run',
+    path: newestRun,
+    pattern: '/models/runs/$runId',
+    heading: /^Run of/,
+    for: 'member',
+  },
+  {
+    name: 'run-rows',
+    path: async (page) => `${await newestRun(page)}/rows`,
+    pattern: '/models/runs/$runId/rows',
+    heading: 'Training rows',
+    for: 'admin',
+  },
+  { name: 'admin', path: '/admin', heading: 'Admin', for: 'admin' },
+  { name: 'admin-documents', path: '/admin/documents', heading: 'Documents', for: 'admin' },
+  { name: 'admin-usage', path: '/admin/usage', heading: 'Usage', for: 'admin' },
   { name: 'admin-users', path: '/admin/users', heading: 'Users', for: 'admin', opens: ['Invite'] },
   { name: 'admin-audit', path: '/admin/audit', heading: 'Audit log', for: 'admin' },
 ];
@@ -55,6 +72,13 @@ async function newestChat(page: Page): Promise<string> {
   const answer = 'Slices have a step:\n\n```python\ntext[::-1]\n```\n';
   const id = items[0]?.id ?? (await takeIn(page, [{ question: 'Reverse a string', answer }]));
   return `/c/${id}`;
+}
+
+/** The run that ended last. */
+async function newestRun(page: Page): Promise<string> {
+  const response = await page.request.get('/api/training/runs');
+  const { items } = (await response.json()) as { items: { id: string; state: string }[] };
+  return `/models/runs/${items.find(({ state }) => state !== 'running')?.id}`;
 }
 
 /** Goes to a page and waits until it shows what it has. */

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.past_run import write_past_run
 from tests.kubernetes.nginx_server import running_nginx
 from tests.servers import Backend
 
@@ -42,6 +43,7 @@ def slowed(process: "subprocess.Popen[bytes]", running_s: float = 0.01, stopped_
 def site(demo_gguf: Path, fresh_database_url: str, tmp_path: Path) -> Iterator[str]:
     """Address of the whole product with accounts, as compose and Kubernetes run it."""
     environment = {"AUTH_MODE": "accounts", "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+    write_past_run(fresh_database_url, tmp_path, demo_gguf)
     with (
         Backend(tmp_path, fresh_database_url, demo_gguf, **environment) as backend,
         running_nginx(ROOT / "frontend" / "dist", f"127.0.0.1:{backend.port}", tmp_path / "nginx") as port,
