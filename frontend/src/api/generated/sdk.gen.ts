@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginOidcData, BeginOidcErrors, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
+import type { BeginOidcData, BeginOidcErrors, ChallengeModelData, ChallengeModelErrors, ChallengeModelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CountTrainingRowsData, CountTrainingRowsErrors, CountTrainingRowsResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndChallengeData, EndChallengeErrors, EndChallengeResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PromoteModelData, PromoteModelErrors, PromoteModelResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -618,6 +618,51 @@ export const rollbackModel = <ThrowOnError extends boolean = false>(options?: Op
 });
 
 /**
+ * Promote Model
+ *
+ * Make a version champion; the one before it stays one click away. What the gate has refused is refused here.
+ */
+export const promoteModel = <ThrowOnError extends boolean = false>(options: Options<PromoteModelData, ThrowOnError>): RequestResult<PromoteModelResponses, PromoteModelErrors, ThrowOnError> => (options.client ?? client).post<PromoteModelResponses, PromoteModelErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/models/{version_id}/promote',
+    ...options
+});
+
+/**
+ * Challenge Model
+ *
+ * Serve a version beside the champion, for those who ask for it; a challenger before it makes room.
+ */
+export const challengeModel = <ThrowOnError extends boolean = false>(options: Options<ChallengeModelData, ThrowOnError>): RequestResult<ChallengeModelResponses, ChallengeModelErrors, ThrowOnError> => (options.client ?? client).post<ChallengeModelResponses, ChallengeModelErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/models/{version_id}/challenge',
+    ...options
+});
+
+/**
+ * End Challenge
+ *
+ * Serve the champion only.
+ */
+export const endChallenge = <ThrowOnError extends boolean = false>(options?: Options<EndChallengeData, ThrowOnError>): RequestResult<EndChallengeResponses, EndChallengeErrors, ThrowOnError> => (options?.client ?? client).delete<EndChallengeResponses, EndChallengeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/models/challenger',
+    ...options
+});
+
+/**
  * List Model Choices
  *
  * The models that answer here now, by the names to ask for them.
@@ -635,7 +680,7 @@ export const listModelChoices = <ThrowOnError extends boolean = false>(options?:
 /**
  * List Training Runs
  *
- * Newest first.
+ * Newest first, without their loss curves.
  */
 export const listTrainingRuns = <ThrowOnError extends boolean = false>(options?: Options<ListTrainingRunsData, ThrowOnError>): RequestResult<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError> => (options?.client ?? client).get<ListTrainingRunsResponses, ListTrainingRunsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -674,6 +719,21 @@ export const listTrainingRows = <ThrowOnError extends boolean = false>(options: 
             type: 'apiKey'
         }],
     url: '/api/training/runs/{run_id}/rows',
+    ...options
+});
+
+/**
+ * Count Training Rows
+ *
+ * How many rows of which kind a run has, and how many it did not keep for which reason.
+ */
+export const countTrainingRows = <ThrowOnError extends boolean = false>(options: Options<CountTrainingRowsData, ThrowOnError>): RequestResult<CountTrainingRowsResponses, CountTrainingRowsErrors, ThrowOnError> => (options.client ?? client).get<CountTrainingRowsResponses, CountTrainingRowsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/training/runs/{run_id}/rows/counts',
     ...options
 });
 

@@ -1343,6 +1343,10 @@ export type ModelsPage = {
      */
     champion: string | null;
     /**
+     * Challenger
+     */
+    challenger: string | null;
+    /**
      * Previous
      */
     previous: string | null;
@@ -1354,6 +1358,18 @@ export type ModelsPage = {
      * Problem
      */
     problem: string | null;
+    /**
+     * Servers
+     *
+     * Servers that have lately said which version they serve
+     */
+    servers: number;
+    /**
+     * Taken Over
+     *
+     * How many of them serve the champion
+     */
+    taken_over: number;
     /**
      * Items
      */
@@ -1567,6 +1583,8 @@ export type TrainingRowsPage = {
  * TrainingRow
  *
  * A row of a run. ``question`` and ``answer`` are shortened, and None when their source has been deleted since.
+ *
+ * ``who`` rated, called or uploaded it ``at`` that time. The conversation is named to its owner only.
  */
 export type TrainingRow = {
     /**
@@ -1602,6 +1620,57 @@ export type TrainingRow = {
      * Answer
      */
     answer: string | null;
+    /**
+     * Who
+     */
+    who: string | null;
+    /**
+     * At
+     */
+    at: string | null;
+    /**
+     * Conversation Id
+     */
+    conversation_id: string | null;
+    /**
+     * Message Id
+     */
+    message_id: string | null;
+};
+
+/**
+ * RowCounts
+ */
+export type RowCounts = {
+    /**
+     * Items
+     */
+    items: Array<RowCount>;
+};
+
+/**
+ * RowCount
+ *
+ * Rows of a run that are alike. ``reason`` says why they were not kept.
+ */
+export type RowCount = {
+    /**
+     * Source Kind
+     */
+    source_kind: string;
+    split: Split | null;
+    /**
+     * Kept
+     */
+    kept: boolean;
+    /**
+     * Reason
+     */
+    reason: string | null;
+    /**
+     * Rows
+     */
+    rows: number;
 };
 
 /**
@@ -4229,6 +4298,167 @@ export type RollbackModelResponses = {
 
 export type RollbackModelResponse = RollbackModelResponses[keyof RollbackModelResponses];
 
+export type PromoteModelData = {
+    body?: never;
+    path: {
+        /**
+         * Version Id
+         */
+        version_id: string;
+    };
+    query?: never;
+    url: '/api/models/{version_id}/promote';
+};
+
+export type PromoteModelErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type PromoteModelError = PromoteModelErrors[keyof PromoteModelErrors];
+
+export type PromoteModelResponses = {
+    /**
+     * Successful Response
+     */
+    200: ModelsPage;
+};
+
+export type PromoteModelResponse = PromoteModelResponses[keyof PromoteModelResponses];
+
+export type ChallengeModelData = {
+    body?: never;
+    path: {
+        /**
+         * Version Id
+         */
+        version_id: string;
+    };
+    query?: never;
+    url: '/api/models/{version_id}/challenge';
+};
+
+export type ChallengeModelErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ChallengeModelError = ChallengeModelErrors[keyof ChallengeModelErrors];
+
+export type ChallengeModelResponses = {
+    /**
+     * Successful Response
+     */
+    200: ModelsPage;
+};
+
+export type ChallengeModelResponse = ChallengeModelResponses[keyof ChallengeModelResponses];
+
+export type EndChallengeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/models/challenger';
+};
+
+export type EndChallengeErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EndChallengeError = EndChallengeErrors[keyof EndChallengeErrors];
+
+export type EndChallengeResponses = {
+    /**
+     * Successful Response
+     */
+    200: ModelsPage;
+};
+
+export type EndChallengeResponse = EndChallengeResponses[keyof EndChallengeResponses];
+
 export type ListModelChoicesData = {
     body?: never;
     path?: never;
@@ -4460,6 +4690,60 @@ export type ListTrainingRowsResponses = {
 };
 
 export type ListTrainingRowsResponse = ListTrainingRowsResponses[keyof ListTrainingRowsResponses];
+
+export type CountTrainingRowsData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/training/runs/{run_id}/rows/counts';
+};
+
+export type CountTrainingRowsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type CountTrainingRowsError = CountTrainingRowsErrors[keyof CountTrainingRowsErrors];
+
+export type CountTrainingRowsResponses = {
+    /**
+     * Successful Response
+     */
+    200: RowCounts;
+};
+
+export type CountTrainingRowsResponse = CountTrainingRowsResponses[keyof CountTrainingRowsResponses];
 
 export type IncludeInTrainingData = {
     body?: never;

@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { beginOidc, changePassword, choosePassword, continueAnswer, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endOidc, eraseDocument, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
-import type { BeginOidcData, BeginOidcError, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
+import { beginOidc, challengeModel, changePassword, choosePassword, continueAnswer, countTrainingRows, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endChallenge, endOidc, eraseDocument, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, promoteModel, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
+import type { BeginOidcData, BeginOidcError, ChallengeModelData, ChallengeModelError, ChallengeModelResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CountTrainingRowsData, CountTrainingRowsError, CountTrainingRowsResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndChallengeData, EndChallengeError, EndChallengeResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PromoteModelData, PromoteModelError, PromoteModelResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -953,6 +953,63 @@ export const rollbackModelMutation = (options?: Partial<Options<RollbackModelDat
     return mutationOptions;
 };
 
+/**
+ * Promote Model
+ *
+ * Make a version champion; the one before it stays one click away. What the gate has refused is refused here.
+ */
+export const promoteModelMutation = (options?: Partial<Options<PromoteModelData>>): UseMutationOptions<PromoteModelResponse, PromoteModelError, Options<PromoteModelData>> => {
+    const mutationOptions: UseMutationOptions<PromoteModelResponse, PromoteModelError, Options<PromoteModelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await promoteModel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Challenge Model
+ *
+ * Serve a version beside the champion, for those who ask for it; a challenger before it makes room.
+ */
+export const challengeModelMutation = (options?: Partial<Options<ChallengeModelData>>): UseMutationOptions<ChallengeModelResponse, ChallengeModelError, Options<ChallengeModelData>> => {
+    const mutationOptions: UseMutationOptions<ChallengeModelResponse, ChallengeModelError, Options<ChallengeModelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await challengeModel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * End Challenge
+ *
+ * Serve the champion only.
+ */
+export const endChallengeMutation = (options?: Partial<Options<EndChallengeData>>): UseMutationOptions<EndChallengeResponse, EndChallengeError, Options<EndChallengeData>> => {
+    const mutationOptions: UseMutationOptions<EndChallengeResponse, EndChallengeError, Options<EndChallengeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await endChallenge({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
 export const listModelChoicesQueryKey = (options?: Options<ListModelChoicesData>) => createQueryKey('listModelChoices', options);
 
 /**
@@ -978,7 +1035,7 @@ export const listTrainingRunsQueryKey = (options?: Options<ListTrainingRunsData>
 /**
  * List Training Runs
  *
- * Newest first.
+ * Newest first, without their loss curves.
  */
 export const listTrainingRunsOptions = (options?: Options<ListTrainingRunsData>) => queryOptions<ListTrainingRunsResponse, ListTrainingRunsError, ListTrainingRunsResponse, ReturnType<typeof listTrainingRunsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1064,6 +1121,26 @@ export const listTrainingRowsInfiniteOptions = (options: Options<ListTrainingRow
     });
     return opts as Omit<typeof opts, 'initialData'>;
 };
+
+export const countTrainingRowsQueryKey = (options: Options<CountTrainingRowsData>) => createQueryKey('countTrainingRows', options);
+
+/**
+ * Count Training Rows
+ *
+ * How many rows of which kind a run has, and how many it did not keep for which reason.
+ */
+export const countTrainingRowsOptions = (options: Options<CountTrainingRowsData>) => queryOptions<CountTrainingRowsResponse, CountTrainingRowsError, CountTrainingRowsResponse, ReturnType<typeof countTrainingRowsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await countTrainingRows({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: countTrainingRowsQueryKey(options)
+});
 
 /**
  * Include In Training
