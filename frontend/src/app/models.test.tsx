@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Me, ModelsPage, TrainingRow, TrainingRun } from '@/api/generated';
 import { makeMe, makeModels, makeRun, makeTrainingRow, makeVersion } from '@/testing/fixtures';
 import { renderApp } from '@/testing/render';
@@ -31,6 +31,11 @@ async function choose(version: string, action: string) {
   await userEvent.click(await screen.findByRole('menuitem', { name: action }));
   return screen.findByRole('alertdialog');
 }
+
+// Compiled before the first test begins to wait for a page.
+beforeAll(async () => {
+  await Promise.all([import('./admin-area'), import('./run-pages'), import('@/features/models/models-page')]);
+}, 60_000);
 
 beforeEach(() => {
   window.scrollTo = vi.fn();
