@@ -2,16 +2,22 @@ import { deferred, useDeferred } from '@/lib/deferred';
 
 const list = deferred(() => import('./toasts').then((module) => module.Toasts));
 
-type Show = (title: string) => void;
+/** What one can do about it, such as to take it back. */
+export interface ToastAction {
+  name: string;
+  run: () => void;
+}
 
-const waiting: string[] = [];
+type Show = (title: string, action?: ToastAction) => void;
+
+const waiting: Parameters<Show>[] = [];
 let show: Show | null = null;
 
 /** Shows a sentence for a few seconds, for things that have no better place. */
-export function toast(title: string): void {
-  if (show) show(title);
+export function toast(...shown: Parameters<Show>): void {
+  if (show) show(...shown);
   else {
-    waiting.push(title);
+    waiting.push(shown);
     list.fetch().catch(() => undefined);
   }
 }
@@ -19,7 +25,7 @@ export function toast(title: string): void {
 /** Hands over what is to be shown, from now on and until it is given back. */
 export function takeToasts(taken: Show): () => void {
   show = taken;
-  waiting.splice(0).forEach(taken);
+  for (const shown of waiting.splice(0)) taken(...shown);
   return () => {
     show = null;
   };

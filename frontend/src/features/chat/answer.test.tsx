@@ -1,4 +1,4 @@
-import { act, screen } from '@testing-library/react';
+import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -138,5 +138,56 @@ describe('a finished answer', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Save correction' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('The database is away.');
     expect(editor).toHaveValue('Use `sorted`. Or list.sort.');
+  });
+});
+
+describe('feedback on an answer', () => {
+  it('stores the rating at once, then what is said about it, and shows it again', async () => {
+    const { rated } = showInConversation(FINISHED);
+    await userEvent.click(screen.getByRole('button', { name: 'Bad answer' }));
+    const form = await screen.findByRole('form', { name: 'About this bad answer' });
+    await vi.waitFor(() =>
+      expect(rated).toEqual([{ rating: -1, tags: [], comment: null, correction: null }]),
+    );
+    const wrong = within(form).getByRole('checkbox', { name: 'Wrong' });
+    expect(wrong).toHaveFocus();
+    await userEvent.keyboard(' ');
+    await userEvent.click(within(form).getByRole('checkbox', { name: 'Does not run' }));
+    await userEvent.type(within(form).getByRole('textbox', { name: 'Comment' }), 'A NameError.');
+    await userEvent.click(within(form).getByRole('button', { name: 'Save' }));
+
+    const opener = await screen.findByRole('button', { name: 'Wrong +1', expanded: false });
+    expect(opener).toHaveFocus();
+    expect(rated.at(-1)).toMatchObject({
+      rating: -1,
+      tags: ['wrong', 'does_not_run'],
+      comment: 'A NameError.',
+    });
+    await userEvent.click(opener);
+    expect(screen.getByRole('checkbox', { name: 'Does not run' })).toBeChecked();
+    expect(screen.getByRole('textbox', { name: 'Comment' })).toHaveValue('A NameError.');
+    await userEvent.keyboard('{Escape}');
+    expect(screen.queryByRole('form')).not.toBeInTheDocument();
+  });
+
+  it('keeps what was said open when it cannot be saved', async () => {
+    showInConversation({ ...FINISHED, feedback: { rating: 1, tags: [], comment: null, correction: null } });
+    server.use(
+      http.put('*/api/messages/answer-1/feedback', () =>
+        HttpResponse.json({ detail: 'The database is away.' }, { status: 503 }),
+      ),
+    );
+    await userEvent.click(screen.getByRole('button', { name: 'Say why' }));
+    await userEvent.click(await screen.findByRole('checkbox', { name: 'To the point' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Save' }));
+    expect(await screen.findByRole('button', { name: 'Save' })).toBeEnabled();
+    expect(screen.getByRole('checkbox', { name: 'To the point' })).toBeChecked();
+  });
+
+  it('leads to the correction', async () => {
+    showInConversation(FINISHED);
+    await userEvent.click(screen.getByRole('button', { name: 'Bad answer' }));
+    await userEvent.click(await screen.findByRole('button', { name: 'Write the corrected answer' }));
+    expect(await screen.findByRole('textbox', { name: 'Corrected answer' })).toHaveValue(FINISHED.content);
   });
 });
