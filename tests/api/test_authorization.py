@@ -64,6 +64,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/messages/{message_id}/continue"): Route("own", {}),
     ("PUT", "/api/messages/{message_id}/feedback"): Route("own", {"rating": 1}),
     ("DELETE", "/api/messages/{message_id}/feedback"): Route("own"),
+    ("POST", "/api/messages/{message_id}/copied"): Route("own"),
     ("GET", "/api/prompts"): Route("member"),
     ("POST", "/api/prompts"): Route("member", {"title": "T", "content": "C"}),
     ("PATCH", "/api/prompts/{prompt_id}"): Route("own", {"title": "Another"}),

@@ -183,6 +183,27 @@ def test_feedback_is_kept_replaced_and_cleared(client: httpx.Client, conversatio
     assert client.put(f"/api/messages/{question}/feedback", json={"rating": 1}).status_code == 400
 
 
+def test_that_an_answer_was_copied_is_kept_from_the_first_time_on(client: httpx.Client, conversation: str) -> None:
+    sent = send(client, conversation, "Write a function that adds two numbers")
+    question, answer = sent["user_message"]["id"], sent["assistant_message"]["id"]
+    answer_of(client, answer)
+
+    def copied_at() -> str | None:
+        exported = client.get(f"/api/conversations/{conversation}/export").json()["conversations"][0]["messages"]
+        times: dict[str, str | None] = {each["id"]: each["copied_at"] for each in exported}
+        assert times[question] is None
+        return times[answer]
+
+    assert copied_at() is None
+    assert client.post(f"/api/messages/{answer}/copied").status_code == 204
+    first = copied_at()
+    assert first is not None
+    assert client.post(f"/api/messages/{answer}/copied").status_code == 204
+    assert copied_at() == first
+    assert client.post(f"/api/messages/{question}/copied").status_code == 400
+    assert client.post(f"/api/messages/{conversation}/copied").status_code == 404
+
+
 def test_conversations_are_listed_newest_first_in_pages(client: httpx.Client) -> None:
     titles = [f"page test {number}" for number in range(3)]
     for title in titles:

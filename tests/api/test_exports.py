@@ -47,6 +47,7 @@ FIGURES = st.fixed_dictionaries(
         "time_to_first_token_s": st.none() | st.floats(0, 1e6),
         "tokens_per_second": st.none() | st.floats(0, 1e6),
         "duration_s": st.none() | st.floats(0, 1e6),
+        "copied_at": st.none() | st.just(BEGIN.isoformat().replace("+00:00", "Z")),
         "feedback": st.none()
         | st.fixed_dictionaries(
             {

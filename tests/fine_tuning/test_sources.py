@@ -30,6 +30,7 @@ def test_a_correction_is_learned_instead_of_the_answer(world: World) -> None:
 def test_a_liked_answer_is_learned_and_an_unrated_one_is_not(world: World) -> None:
     world.feedback(world.answered("one", "1"), rating=1)
     world.answered("two", "2")
+    world.answered("three", "copied, which is no consent", copied_at=func.now())
     items, _ = found(world)
     assert [(item.source, item.target) for item in items] == [(Source.RATING, "1")]
 

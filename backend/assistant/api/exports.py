@@ -131,6 +131,6 @@ def _message(given: ExportedMessage) -> ImportedMessage:
     return ImportedMessage(
         id=given.id, parent_id=given.parent_id, author=given.author, content=given.content, model=given.model,
         figures=Figures(**{name: getattr(given, name) for name in FIGURES}), created_at=given.created_at,
-        finished_at=given.finished_at,
+        finished_at=given.finished_at, copied_at=given.copied_at,
         feedback=None if given.feedback is None else ImportedFeedback(**given.feedback.model_dump()),
     )  # fmt: skip

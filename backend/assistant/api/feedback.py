@@ -1,4 +1,4 @@
-"""Rating and correcting answers."""
+"""Rating and correcting answers, and that they were of use."""
 
 import uuid
 
@@ -24,3 +24,9 @@ async def put_feedback(
 async def delete_feedback(message_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Take back what this person said of an answer."""
     await feedback.clear(session, principal.id, message_id)
+
+
+@router.post("/{message_id}/copied", status_code=204)
+async def answer_copied(message_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    """Say that the answer, or code of it, was copied: it was of use. Nothing is learned from that alone."""
+    await feedback.copied(session, principal.id, message_id)

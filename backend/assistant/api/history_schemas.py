@@ -172,6 +172,7 @@ class ExportedMessage(Strict):
     duration_s: Seconds | None = None
     created_at: Time
     finished_at: Time | None = None
+    copied_at: Time | None = None
     feedback: FeedbackIn | None = None
 
 

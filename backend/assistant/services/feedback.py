@@ -2,13 +2,13 @@
 
 import uuid
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import ConflictError, InvalidRequestError
 from assistant.services import conversations
-from codellama_core.models import Author, Feedback
+from codellama_core.models import Author, Feedback, Message
 
 
 async def put(
@@ -34,3 +34,12 @@ async def clear(session: AsyncSession, user_id: uuid.UUID, message_id: uuid.UUID
     await conversations.message_of(session, user_id, message_id)
     mine = (Feedback.message_id == message_id) & (Feedback.user_id == user_id)
     await session.execute(delete(Feedback).where(mine))
+
+
+async def copied(session: AsyncSession, user_id: uuid.UUID, message_id: uuid.UUID) -> None:
+    """Remember when an answer was first copied. Raises NotFoundError, InvalidRequestError (not an answer)."""
+    message = (await conversations.message_of(session, user_id, message_id)).message
+    if message.author is not Author.ASSISTANT:
+        raise InvalidRequestError("Only of answers is it kept that they were copied.")
+    first = (Message.id == message_id) & Message.copied_at.is_(None)
+    await session.execute(update(Message).where(first).values(copied_at=func.now()))

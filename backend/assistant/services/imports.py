@@ -52,6 +52,7 @@ class ImportedMessage:
     figures: Figures
     created_at: datetime
     finished_at: datetime | None
+    copied_at: datetime | None
     feedback: ImportedFeedback | None
 
 
@@ -167,7 +168,7 @@ def _row(
     return {
         "id": id_, "conversation_id": conversation_id, "parent_id": parent_id, "author": message.author,
         "content": message.content, "status": MessageStatus.DONE, "imported_model": message.model, "created_at": at,
-        "finished_at": message.finished_at, **_columns(message.figures),
+        "finished_at": message.finished_at, "copied_at": message.copied_at, **_columns(message.figures),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ export const MAX_MESSAGE_CHARACTERS = 200_000;
 
 /** A conversation's system prompt, in characters. */
 export const MAX_SYSTEM_PROMPT_CHARACTERS = 20_000;
+
 /** A comment on an answer, in characters. */
 export const MAX_COMMENT_CHARACTERS = 4000;
 

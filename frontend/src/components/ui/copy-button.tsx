@@ -7,9 +7,10 @@ import { toast } from './toaster';
 interface CopyButtonProps {
   label: string;
   text: string;
+  onCopied?: () => void;
 }
 
-export function CopyButton({ label, text }: CopyButtonProps) {
+export function CopyButton({ label, text, onCopied }: CopyButtonProps) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
@@ -18,8 +19,10 @@ export function CopyButton({ label, text }: CopyButtonProps) {
   }, [copied]);
 
   const copy = async () => {
-    if (await copyText(text)) setCopied(true);
-    else toast('The browser refused to copy. Select the text and copy it yourself.');
+    if (await copyText(text)) {
+      setCopied(true);
+      onCopied?.();
+    } else toast('The browser refused to copy. Select the text and copy it yourself.');
   };
   return (
     <IconButton label={copied ? 'Copied' : label} onClick={copy}>

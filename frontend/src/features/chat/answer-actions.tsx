@@ -16,11 +16,12 @@ const feedbackForm = deferred(() => import('./feedback-form').then((module) => m
 
 interface AnswerActionsProps {
   message: Message;
+  onCopied: () => void;
   onRegenerate?: (answer: Message) => void;
 }
 
 /** Copy, ask for another one, rate, correct. What one says about a rating opens below. */
-export function AnswerActions({ message, onRegenerate }: AnswerActionsProps) {
+export function AnswerActions({ message, onCopied, onRegenerate }: AnswerActionsProps) {
   const feedback = useFeedback(message);
   const [editing, setEditing] = useState(false);
   const [telling, setTelling] = useState(false);
@@ -51,7 +52,7 @@ export function AnswerActions({ message, onRegenerate }: AnswerActionsProps) {
   return (
     <>
       <div className="-ml-2 flex flex-wrap items-center gap-0.5">
-        <CopyButton label="Copy answer" text={message.content} />
+        <CopyButton label="Copy answer" text={message.content} onCopied={onCopied} />
         {onRegenerate && (
           <IconButton label="Regenerate" onClick={() => onRegenerate(message)}>
             <RefreshCw aria-hidden />

@@ -191,3 +191,20 @@ describe('feedback on an answer', () => {
     expect(await screen.findByRole('textbox', { name: 'Corrected answer' })).toHaveValue(FINISHED.content);
   });
 });
+
+it('tells once that an answer was copied, whole or in part', async () => {
+  const user = userEvent.setup();
+  let told = 0;
+  server.use(
+    http.post('*/api/messages/answer-1/copied', () => {
+      told += 1;
+      return new HttpResponse(null, { status: 204 });
+    }),
+  );
+  showInConversation({ ...FINISHED, content: '```python\nx = 1\n```' });
+  await user.click(await screen.findByRole('button', { name: 'Copy code' }));
+  await vi.waitFor(() => expect(told).toBe(1));
+  await user.click(screen.getByRole('button', { name: 'Copy answer' }));
+  expect(await screen.findByRole('button', { name: 'Copied' })).toBeInTheDocument();
+  expect(told).toBe(1);
+});

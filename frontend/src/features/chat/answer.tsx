@@ -1,5 +1,5 @@
 import { ArrowRight, RotateCcw } from 'lucide-react';
-import { memo } from 'react';
+import { memo, useRef } from 'react';
 import type { Message } from '@/api/generated';
 import { Markdown } from '@/components/markdown/markdown';
 import { Button } from '@/components/ui/button';
@@ -9,6 +9,7 @@ import { AnswerFigures } from './answer-figures';
 import { StageLine } from './stage-line';
 import { isRetryable, isUnfinished, outcomeSentence } from './stages';
 import { isActive } from './thread';
+import { useCopied } from './use-copied';
 import { useGeneration } from './use-generation';
 
 interface AnswerProps {
@@ -25,21 +26,29 @@ export const Answer = memo(function Answer({ message: stored, onRetry, onContinu
   // The stored message may lag behind a stream that has ended.
   const message = (isActive(stored) && stream.message) || stored;
   const active = isActive(message);
+  const article = useRef<HTMLElement>(null);
+  const onCopied = useCopied(article, message.id);
   const text = active ? stream.text : message.content;
   return (
-    <article data-testid="answer" data-status={message.status} aria-label="Answer" aria-busy={active}>
+    <article
+      ref={article}
+      data-testid="answer"
+      data-status={message.status}
+      aria-label="Answer"
+      aria-busy={active}
+    >
       {text && <Markdown text={text} streaming={active} />}
       {active ? (
         <StageLine stream={stream} />
       ) : (
-        <Finished message={message} onRetry={onRetry} onContinue={onContinue} />
+        <Finished message={message} onCopied={onCopied} onRetry={onRetry} onContinue={onContinue} />
       )}
       <Announcer text={text} active={active} />
     </article>
   );
 });
 
-function Finished({ message, onRetry, onContinue }: AnswerProps) {
+function Finished({ message, onCopied, onRetry, onContinue }: AnswerProps & { onCopied: () => void }) {
   const retryable = isRetryable(message);
   const outcome = outcomeSentence(message);
   return (
@@ -65,7 +74,11 @@ function Finished({ message, onRetry, onContinue }: AnswerProps) {
       )}
       <div className="mt-2 flex flex-wrap items-center gap-x-4 gap-y-1">
         {message.content && (
-          <AnswerActions message={message} onRegenerate={retryable ? undefined : onRetry} />
+          <AnswerActions
+            message={message}
+            onCopied={onCopied}
+            onRegenerate={retryable ? undefined : onRetry}
+          />
         )}
         <AnswerFigures message={message} />
       </div>

@@ -30,7 +30,6 @@ export function FeedbackForm({ rating, feedback, saving, onSave, onCorrect, onCl
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(event as unknown as FormEvent);
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: Escape leaves the form, wherever in it one is
     <form
       aria-label={rating === 1 ? 'About this good answer' : 'About this bad answer'}
       onSubmit={submit}
