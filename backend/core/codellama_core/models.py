@@ -252,8 +252,8 @@ class Message(Base):
     """One message of a conversation's tree. An assistant message is also the record of its generation.
 
     ``imported_model`` names a model that is no version of ours: another server's, or the one that the file names from
-    which the message was imported. ``copied_at`` is when an answer was first copied, which says that it was of use; it is
-    no consent to learn from it.
+    which the message was imported. ``copied_at`` is when an answer was first copied, which says that it was of use;
+    it is no consent to learn from it.
     """
 
     __tablename__ = "messages"
