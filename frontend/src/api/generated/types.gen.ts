@@ -880,6 +880,10 @@ export type ExportedMessage = {
      * Finished At
      */
     finished_at?: string | null;
+    /**
+     * Copied At
+     */
+    copied_at?: string | null;
     feedback?: FeedbackIn | null;
 };
 
@@ -3977,6 +3981,60 @@ export type PutFeedbackResponses = {
 };
 
 export type PutFeedbackResponse = PutFeedbackResponses[keyof PutFeedbackResponses];
+
+export type AnswerCopiedData = {
+    body?: never;
+    path: {
+        /**
+         * Message Id
+         */
+        message_id: string;
+    };
+    query?: never;
+    url: '/api/messages/{message_id}/copied';
+};
+
+export type AnswerCopiedErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type AnswerCopiedError = AnswerCopiedErrors[keyof AnswerCopiedErrors];
+
+export type AnswerCopiedResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type AnswerCopiedResponse = AnswerCopiedResponses[keyof AnswerCopiedResponses];
 
 export type ListPromptsData = {
     body?: never;
