@@ -1,8 +1,9 @@
 import { type PointerEvent, useState } from 'react';
 import { useWidth } from '@/lib/use-width';
 import { ChartTable } from './chart-table';
+import { HEIGHT, labelsIn, layoutOf } from './layout';
 import { Marks } from './marks';
-import { axisOf, scaleOf, spread } from './scale';
+import { spread } from './scale';
 
 export interface Series {
   name: string;
@@ -24,29 +25,11 @@ export interface ChartProps {
   format: (value: number) => string;
 }
 
-const HEIGHT = 208;
-const MARGIN = { top: 10, right: 10, bottom: 24, left: 52 };
-
 /** Lines, or bars that stand on each other, with a legend that reads the values out and a table with all of them. */
 export function Chart({ title, summary, kind, xs, xName, formatX, series, format }: ChartProps) {
   const { ref, width } = useWidth(640);
   const [at, setAt] = useState<number | null>(null);
-  const shown = xs.map((_, i) => series.map(({ values }) => values[i] ?? null));
-  const heights =
-    kind === 'bars' ? shown.map((column) => column.reduce<number>((a, b) => a + (b ?? 0), 0)) : shown.flat();
-  const axis = axisOf(
-    heights.filter((value) => value !== null),
-    { zero: kind === 'bars' },
-  );
-  const inside = {
-    left: MARGIN.left,
-    right: width - MARGIN.right,
-    top: MARGIN.top,
-    bottom: HEIGHT - MARGIN.bottom,
-  };
-  const half = kind === 'bars' ? (inside.right - inside.left) / Math.max(1, xs.length) / 2 : 0;
-  const places = placesOf(xs, inside.left + half, inside.right - half);
-  const y = scaleOf(axis, inside.bottom, inside.top);
+  const { axis, inside, places, y, room } = layoutOf({ kind, xs, series }, width);
   const point = (event: PointerEvent<SVGSVGElement>) => {
     const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
     setAt(nearest(places, x));
@@ -67,14 +50,7 @@ export function Chart({ title, summary, kind, xs, xName, formatX, series, format
           onPointerLeave={() => setAt(null)}
           className="block touch-pan-y select-none"
         >
-          {axis.ticks.map((tick) => (
-            <g key={tick}>
-              <line x1={inside.left} x2={inside.right} y1={y(tick)} y2={y(tick)} className="stroke-border" />
-              <text x={inside.left - 8} y={y(tick)} dy="0.32em" textAnchor="end" className={LABEL}>
-                {format(tick)}
-              </text>
-            </g>
-          ))}
+          <Grid ticks={axis.ticks} from={inside.left} to={inside.right} y={y} format={format} />
           {spread(xs.length, labelsIn(inside.right - inside.left, xs.map(formatX))).map((i) => (
             <text
               key={xs[i]}
@@ -95,7 +71,7 @@ export function Chart({ title, summary, kind, xs, xName, formatX, series, format
               className="stroke-input"
             />
           )}
-          <Marks kind={kind} series={series} places={places} y={y} width={half * 2} />
+          <Marks kind={kind} series={series} places={places} y={y} width={room} />
         </svg>
       </div>
       <ChartTable title={title} xs={xs} xName={xName} formatX={formatX} series={series} format={format} />
@@ -105,16 +81,24 @@ export function Chart({ title, summary, kind, xs, xName, formatX, series, format
 
 const LABEL = 'fill-muted-foreground text-xs tabular-nums';
 
-/** How many labels have room beside each other. */
-function labelsIn(width: number, labels: string[]): number {
-  const longest = Math.max(0, ...labels.map((label) => label.length));
-  return Math.max(2, Math.floor(width / (longest * 6.5 + 24)));
+interface GridProps {
+  ticks: number[];
+  from: number;
+  to: number;
+  y: (value: number) => number;
+  format: (value: number) => string;
 }
 
-function placesOf(xs: number[], from: number, to: number): number[] {
-  const ends = { min: xs[0] ?? 0, max: xs.at(-1) ?? 1 };
-  if (xs.length === 1) return [(from + to) / 2];
-  return xs.map(scaleOf(ends, from, to));
+/** Lines across at round values, with what they are. */
+function Grid({ ticks, from, to, y, format }: GridProps) {
+  return ticks.map((tick) => (
+    <g key={tick}>
+      <line x1={from} x2={to} y1={y(tick)} y2={y(tick)} className="stroke-border" />
+      <text x={from - 8} y={y(tick)} dy="0.32em" textAnchor="end" className={LABEL}>
+        {format(tick)}
+      </text>
+    </g>
+  ));
 }
 
 function nearest(places: number[], x: number): number | null {

@@ -9,8 +9,8 @@ export function AdminsOnly() {
       <ShieldCheck aria-hidden className="size-6 text-muted-foreground" />
       <h1 className="font-semibold text-lg">This page is for administrators</h1>
       <p className="max-w-md text-muted-foreground text-sm">
-        They invite people and read here what has been done. You need nothing from here to work; if you should
-        take care of others too, ask an administrator to make you one.
+        They take care here of people, of the model and of what it learns from. You need nothing from here to
+        work; if you should take care of that too, ask an administrator to make you one.
       </p>
       <Link to="/" className={`mt-3 ${buttonClass({ variant: 'primary' })}`}>
         Start a new chat

@@ -41,7 +41,7 @@ function questionOf(kind: ChangeKind, who: string, isMe: boolean): Question {
         change: { role: 'admin' },
         title: `Make ${who} an admin?`,
         description:
-          'Admins invite, deactivate and delete people, read the audit log and roll the model back.',
+          'Admins invite, deactivate and delete people, choose which model version answers and what runs learn from, and read the audit log.',
         action: 'Make admin',
         done: `${who} is an admin now.`,
       };
