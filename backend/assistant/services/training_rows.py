@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import case, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -113,7 +113,7 @@ def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
     return [getattr(TrainingRow, name) == value for name, value in values.items() if value is not None]
 
 
-def _origin(asked: type[Message], viewer_id: uuid.UUID) -> tuple[ColumnElement[Any], ...]:
+def _origin(asked: type[Message], viewer_id: uuid.UUID) -> tuple[Any, ...]:
     kind = TrainingRow.source_kind
     question = case(
         (kind.in_(RATED), asked.content),
@@ -128,8 +128,7 @@ def _origin(asked: type[Message], viewer_id: uuid.UUID) -> tuple[ColumnElement[A
     )
     at = func.coalesce(Feedback.created_at, ApiInteraction.created_at, Document.created_at)
     own = [case((Conversation.user_id == viewer_id, part)) for part in (Message.conversation_id, Message.id)]
-    who: ColumnElement[Any] = cast(ColumnElement[Any], User.email)
-    return func.left(question, PREVIEW), func.left(answer, PREVIEW), who, at, *own
+    return func.left(question, PREVIEW), func.left(answer, PREVIEW), User.email, at, *own
 
 
 def _is_excluded() -> ColumnElement[bool]:
