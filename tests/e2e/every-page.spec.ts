@@ -1,14 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { axeFindings, expect, test } from './fixtures';
 import { eachDialog, open, ROUTES } from './routes';
 
-const APP = new URL('../../frontend/src/app/', import.meta.url);
+const APP = join(__dirname, '../../frontend/src/app');
 
 test.use({ reducedMotion: 'reduce' });
 
 test('the list has every route that the application has', () => {
   const sources = readdirSync(APP).filter((name) => /^router.*\.tsx$/.test(name));
-  const text = sources.map((name) => readFileSync(new URL(name, APP), 'utf8')).join('\n');
+  const text = sources.map((name) => readFileSync(join(APP, name), 'utf8')).join('\n');
   const paths = Array.from(text.matchAll(/\bpath: '([^']+)'/g), ([, path]) => path ?? '');
   const listed = ROUTES.map(({ pattern, path }) => pattern ?? String(path).replace(/\?.*/, ''));
   expect(paths.length).toBeGreaterThan(5);
