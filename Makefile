@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA := .data
 PORT ?= 8080
+# Each has a PostgreSQL of its own and runs whole files; most of them use one core or wait. PYTEST_ARGS=-n0 runs all in one.
+TEST_WORKERS ?= 2
 VERSION := 0.1.0
 DEMO_HF := fine-tuning/demo_model
 DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
@@ -51,7 +53,7 @@ rollback: $(BIN)/.run ## Serve the previous model version again
 test: lint test-python test-frontend ## Run every test: Python, TypeScript, manifests, browser
 
 test-python: $(BIN)/.test frontend/dist/index.html ## Python tests, manifests, and the browser test
-	$(NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(NODE) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-frontend: frontend/node_modules/.installed ## TypeScript: types, lint, unit tests, bundle size, fresh API client
 	cd frontend && $(NODE) npm run check && $(NODE) npm test && $(NODE) npm run build && $(NODE) npm run size

@@ -17,6 +17,14 @@ from codellama_core.database import migrate, plain_url, sync_engine
 ROOT = Path(__file__).resolve().parent.parent
 
 
+LONG = ("e2e", "fine_tuning")
+"""A few tests that take minutes: with these first, workers that share the suite by files end at the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a running server: TEST_DATABASE_URL, or one started from the PostgreSQL wheel."""

@@ -19,13 +19,18 @@ from sqlalchemy.engine import URL, make_url
 from codellama_core.database import plain_url
 
 PATIENCE_S = 60.0
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no other worker of this run is given: it is free until it is used."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port // 2 % WORKERS == WORKER:  # Linux gives every second port here and keeps the others for connections
+            return port
 
 
 def eventually(description: str, condition: Any, seconds: float = PATIENCE_S) -> Any:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers import free_port
+
 TEMPLATE = Path(__file__).resolve().parents[2] / "frontend" / "nginx.conf"
 
 
@@ -35,7 +37,7 @@ def running_nginx(
     Raises RuntimeError with nginx's own words where it does not start.
     """
     runtime_dir.mkdir(parents=True, exist_ok=True)
-    port = port or _free_port()
+    port = port or free_port()
     configuration = runtime_dir / "nginx.conf"
     text = render(
         listen=f"127.0.0.1:{port}", web_root=web_root, upstream=upstream, runtime_dir=runtime_dir, resolver=resolver
@@ -75,10 +77,3 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, errors: 
             except subprocess.TimeoutExpired:
                 continue
     raise RuntimeError(f"nginx did not start: {errors.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
