@@ -18,7 +18,8 @@ from sqlalchemy.engine import URL, make_url
 
 from codellama_core.database import plain_url
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+"""When what has not happened is called lost; a machine with much to do is merely slow."""
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
