@@ -1,10 +1,22 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Boxes, Keyboard, Monitor, Moon, Settings, ShieldCheck, SquarePen, Sun } from 'lucide-react';
+import {
+  BookMarked,
+  Boxes,
+  Database,
+  Keyboard,
+  Monitor,
+  Moon,
+  Settings,
+  ShieldCheck,
+  SquarePen,
+  Sun,
+} from 'lucide-react';
 import { createContext, type ReactNode, useCallback, useContext, useMemo } from 'react';
 import type { SearchHit } from '@/api/generated';
 import { useMe } from '@/api/me';
 import { setTheme } from '@/features/theme/theme';
 import { deferred, useDeferred } from '@/lib/deferred';
+import { usePromptLibrary } from '@/lib/prompt-library';
 import { useDialog } from '@/lib/use-dialog';
 import { ADMIN_PAGES } from './admin-pages';
 import { useShortcuts } from './use-shortcuts';
@@ -21,12 +33,13 @@ export function useOpenSearch(): () => void {
   return useContext(OpenSearch);
 }
 
-/** Search and shortcuts, on every page inside.  */
+/** Search and shortcuts, on every page inside. */
 export function Commands({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const isAdmin = useMe()?.role === 'admin';
   const search = useDialog();
   const shortcuts = useDialog();
+  const { choose } = usePromptLibrary();
   const newChat = useCallback(() => void navigate({ to: '/' }), [navigate]);
   useShortcuts({ onSearch: search.show, onNewChat: newChat, onShortcuts: shortcuts.show });
   const SearchDialog = useDeferred(searchDialog, search.open);
@@ -35,8 +48,19 @@ export function Commands({ children }: { children: ReactNode }) {
   const actions = useMemo(
     () => [
       { name: 'New chat', icon: <SquarePen aria-hidden />, run: newChat },
+      { name: 'Put in a saved prompt', icon: <BookMarked aria-hidden />, run: choose },
+      {
+        name: 'Saved prompts',
+        icon: <BookMarked aria-hidden />,
+        run: () => void navigate({ to: '/prompts' }),
+      },
       { name: 'Models', icon: <Boxes aria-hidden />, run: () => void navigate({ to: '/models' }) },
       { name: 'Settings', icon: <Settings aria-hidden />, run: () => void navigate({ to: '/settings' }) },
+      {
+        name: 'Export or import your data',
+        icon: <Database aria-hidden />,
+        run: () => void navigate({ to: '/settings', hash: 'your-data' }),
+      },
       { name: 'Light colours', icon: <Sun aria-hidden />, run: () => setTheme('light') },
       { name: 'Dark colours', icon: <Moon aria-hidden />, run: () => setTheme('dark') },
       { name: 'Colours as the system', icon: <Monitor aria-hidden />, run: () => setTheme('system') },
@@ -47,7 +71,7 @@ export function Commands({ children }: { children: ReactNode }) {
       })),
       { name: 'Keyboard shortcuts', icon: <Keyboard aria-hidden />, run: showShortcuts },
     ],
-    [navigate, newChat, showShortcuts, isAdmin],
+    [navigate, newChat, showShortcuts, choose, isAdmin],
   );
   const onHit = ({ conversation_id: conversationId, message_id: message }: SearchHit) =>
     void navigate({ to: '/c/$conversationId', params: { conversationId }, search: { message } });

@@ -83,6 +83,12 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./settings-page'), 'SettingsPage'),
 });
 
+const prompts = createRoute({
+  getParentRoute: () => shell,
+  path: '/prompts',
+  component: lazyRouteComponent(() => import('./prompts-page'), 'PromptsPage'),
+});
+
 /** Pages for admins only. */
 const admin = createRoute({
   getParentRoute: () => shell,
@@ -177,6 +183,7 @@ export function createAppRouter(queryClient: QueryClient) {
         home,
         chat,
         settings,
+        prompts,
         shared.addChildren([models, run]),
         admin.addChildren([overview, users, rows, documents, usage, audit]),
       ]),

@@ -7,6 +7,7 @@ const SHORTCUTS: { does: string; keys: string[] }[] = [
   { does: 'Search chats and actions', keys: [COMMAND, 'K'] },
   { does: 'New chat', keys: [COMMAND, 'Shift', 'O'] },
   { does: 'Go to the message field', keys: ['/'] },
+  { does: 'Put in a saved prompt, at the start of an empty message', keys: ['/'] },
   { does: 'Send the message', keys: ['Enter'] },
   { does: 'Start a new line in it', keys: ['Shift', 'Enter'] },
   { does: 'Stop the answer, from the message field', keys: ['Esc'] },

@@ -1,5 +1,5 @@
 import { Link, useMatchRoute, useNavigate } from '@tanstack/react-router';
-import { Boxes, Search, ShieldCheck, SquarePen } from 'lucide-react';
+import { BookMarked, Boxes, Search, ShieldCheck, SquarePen } from 'lucide-react';
 import { useMe } from '@/api/me';
 import { Logo } from '@/components/logo';
 import { buttonClass, IconButton } from '@/components/ui/button';
@@ -13,7 +13,7 @@ import { useOpenSearch } from './commands';
 const PLACE = 'flex flex-1 items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-sm hover:bg-sidebar-active/60';
 const HERE = { className: 'bg-sidebar-active font-medium', 'aria-current': 'page' } as const;
 
-/** The way around: new chat, search, conversations, models, colours, what admins do, and one's account. */
+/** The way around: new chat, search, conversations, models, colours, prompts, what admins do, and one's account. */
 export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
   const navigate = useNavigate();
   const matches = useMatchRoute();
@@ -50,6 +50,10 @@ export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
           </Link>
           <ThemeSwitch />
         </div>
+        <Link to="/prompts" onClick={onNavigate} className={PLACE} activeProps={HERE}>
+          <BookMarked aria-hidden className="size-4" />
+          Prompts
+        </Link>
         {me?.role === 'admin' && (
           <Link to="/admin" onClick={onNavigate} className={PLACE} activeProps={HERE}>
             <ShieldCheck aria-hidden className="size-4" />

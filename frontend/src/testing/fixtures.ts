@@ -8,6 +8,7 @@ import type {
   Message,
   ModelsPage,
   ModelVersion,
+  SavedPrompt,
   TrainingRow,
   TrainingRun,
   User,
@@ -194,6 +195,17 @@ export function makeTrainingRow(changes: Partial<TrainingRow> = {}): TrainingRow
     at: AT,
     conversation_id: null,
     message_id: null,
+    ...changes,
+  };
+}
+
+export function makePrompt(changes: Partial<SavedPrompt> = {}): SavedPrompt {
+  return {
+    id: 'prompt-1',
+    title: 'Review',
+    content: 'Look for races in this code.',
+    created_at: AT,
+    updated_at: AT,
     ...changes,
   };
 }

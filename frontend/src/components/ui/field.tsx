@@ -13,6 +13,30 @@ interface FieldProps extends Omit<ComponentProps<'input'>, 'id'> {
   action?: ReactNode;
 }
 
+interface TextAreaProps extends Omit<ComponentProps<'textarea'>, 'id'> {
+  label: string;
+}
+
+/** A labelled field for several lines, which grows with them. */
+export function TextArea({ label, className, ...props }: TextAreaProps) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block font-medium text-sm">
+        {label}
+      </label>
+      <textarea
+        id={id}
+        className={cn(
+          'field-sizing-content block max-h-[40dvh] min-h-28 w-full resize-none rounded-lg border border-input bg-background px-3 py-2 pointer-coarse:text-[1rem] text-sm',
+          className,
+        )}
+        {...props}
+      />
+    </div>
+  );
+}
+
 /** A labelled text field; its hint and its error are read out with it. */
 export function Field({ label, hint, error, action, className, ...props }: FieldProps) {
   const id = useId();

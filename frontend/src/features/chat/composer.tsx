@@ -1,8 +1,9 @@
-import { ArrowUp, Square } from 'lucide-react';
+import { ArrowUp, BookMarked, Square } from 'lucide-react';
 import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useRef } from 'react';
 import { IconButton } from '@/components/ui/button';
 import { MAX_MESSAGE_CHARACTERS } from '@/config/app';
 import { formatCount } from '@/lib/format';
+import { usePromptLibrary } from '@/lib/prompt-library';
 
 export interface ComposerHandle {
   focus: () => void;
@@ -27,6 +28,8 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
   const area = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
   useAutofocus(area);
+  const library = usePromptLibrary();
+  usePrompts(draft, onDraft, area);
 
   const reason = blocked ?? reasonNotToSend(draft, onStop !== null, busy);
   const notSent = reason && draft.trim() !== '' ? sentence(reason) : null;
@@ -35,6 +38,8 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
+    // The stroke is written as well: whoever wants to begin with one goes on from it with Escape.
+    if (event.key === '/' && draft === '' && !busy) library.choose();
     if (event.key === 'Escape' && onStop && !stopping) onStop();
     if (event.key !== 'Enter' || event.shiftKey) return;
     event.preventDefault();
@@ -55,10 +60,15 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
         placeholder="Ask about code…"
         className="field-sizing-content block max-h-[40dvh] min-h-12 w-full pointer-coarse:text-[1rem] resize-none bg-transparent px-4 pt-3 pb-1 outline-none placeholder:text-muted-foreground"
       />
-      <div className="flex items-center gap-2 p-2 pl-4">
+      <div className="flex items-center gap-2 p-2">
+        <IconButton label="Saved prompts" size="icon-lg" disabled={busy} onClick={library.choose}>
+          <BookMarked aria-hidden />
+        </IconButton>
         <p className="min-w-0 flex-1 truncate text-muted-foreground text-xs" title={reason ?? undefined}>
           {notSent ?? (
-            <span className="pointer-coarse:hidden">Enter sends, Shift+Enter starts a new line</span>
+            <span className="pointer-coarse:hidden">
+              Enter sends, Shift+Enter starts a new line, / puts in a prompt
+            </span>
           )}
         </p>
         {onStop ? (
@@ -92,6 +102,29 @@ function reasonNotToSend(draft: string, answering: boolean, busy: boolean): stri
 
 function sentence(reason: string): string {
   return reason.charAt(0).toUpperCase() + reason.slice(1);
+}
+
+/** Takes prompts of the library: in place of the stroke that asked for them, and otherwise below what is there. */
+function usePrompts(
+  draft: string,
+  onDraft: (text: string) => void,
+  area: { current: HTMLTextAreaElement | null },
+): void {
+  const { receive } = usePromptLibrary();
+  const latest = useRef({ draft, onDraft });
+  useEffect(() => {
+    latest.current = { draft, onDraft };
+  });
+  useEffect(
+    () =>
+      receive((content) => {
+        const { draft: before, onDraft: change } = latest.current;
+        const kept = before === '/' ? '' : before.trimEnd();
+        change(kept === '' ? content : `${kept}\n\n${content}`);
+        area.current?.focus();
+      }),
+    [receive, area],
+  );
 }
 
 /** Ready for typing at once, except on touch screens, where it would raise the keyboard. */

@@ -1,7 +1,8 @@
-import { PencilLine } from 'lucide-react';
+import { BookmarkPlus, PencilLine } from 'lucide-react';
 import { lazy, memo, Suspense } from 'react';
 import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
+import { usePromptLibrary } from '@/lib/prompt-library';
 
 const QuestionEditor = lazy(() => import('./question-editor'));
 
@@ -22,16 +23,19 @@ interface QuestionProps {
   editing?: Editing;
 }
 
+const ON_HOVER =
+  'shrink-0 pointer-fine:opacity-0 transition-opacity focus-visible:opacity-100 group-hover:opacity-100';
+
 /** What was asked: shown as typed, never as Markdown. */
 export const Question = memo(function Question({ message, editing }: QuestionProps) {
+  const library = usePromptLibrary();
   const shown = (
     <article aria-label="You" className="group flex items-end justify-end gap-1">
+      <IconButton label="Save as prompt" className={ON_HOVER} onClick={() => library.keep(message.content)}>
+        <BookmarkPlus aria-hidden />
+      </IconButton>
       {editing && (
-        <IconButton
-          label="Edit question"
-          className="shrink-0 pointer-fine:opacity-0 transition-opacity focus-visible:opacity-100 group-hover:opacity-100"
-          onClick={() => editing.open(message.id)}
-        >
+        <IconButton label="Edit question" className={ON_HOVER} onClick={() => editing.open(message.id)}>
           <PencilLine aria-hidden />
         </IconButton>
       )}

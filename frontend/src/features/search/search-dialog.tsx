@@ -5,9 +5,9 @@ import { Dialog } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
 import { ShowMore } from '@/components/ui/show-more';
 import { cn } from '@/lib/cn';
+import { useOptions } from '@/lib/use-options';
 import { Hit } from './hit';
 import { useSearch } from './queries';
-import { useOptions } from './use-options';
 
 export interface Action {
   name: string;
