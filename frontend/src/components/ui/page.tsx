@@ -26,9 +26,16 @@ export function Page({ title, lead, actions, children }: PageProps) {
   );
 }
 
-export function Section({ title, children }: { title: string; children: ReactNode }) {
+interface SectionProps {
+  title: string;
+  /** Where a link can lead. */
+  id?: string;
+  children: ReactNode;
+}
+
+export function Section({ title, id, children }: SectionProps) {
   return (
-    <section aria-label={title} className="flex flex-col gap-3">
+    <section id={id} aria-label={title} className="flex flex-col gap-3">
       <h2 className="font-semibold text-lg">{title}</h2>
       {children}
     </section>

@@ -5,7 +5,10 @@ import {
   changePassword,
   createApiKey,
   type DeleteMe,
+  deleteConversations,
   deleteMe,
+  exportConversations,
+  exportOwnData,
   revokeApiKey,
   type UpdateMe,
   updateMe,
@@ -17,6 +20,8 @@ import {
 } from '@/api/generated/@tanstack/react-query.gen';
 import { sentenceOf } from '@/api/problem';
 import { toast } from '@/components/ui/toaster';
+import { saveFile } from '@/lib/download';
+import { formatCount } from '@/lib/format';
 
 export function useUpdateMe(saved: string) {
   const client = useQueryClient();
@@ -72,5 +77,36 @@ export function useRevokeKey() {
     onSuccess: () => toast('The key was revoked. Programs that use it are refused from now on.'),
     onError: (error) => toast(`The key was not revoked. ${sentenceOf(error)}`),
     onSettled: () => client.invalidateQueries({ queryKey: listApiKeysQueryKey() }),
+  });
+}
+
+export type OwnFile = 'conversations' | 'everything';
+
+/** Saves what is one's own as a file. */
+export function useSaveData() {
+  return useMutation({
+    mutationFn: async (what: OwnFile) => {
+      const asked = { parseAs: 'blob', throwOnError: true } as const;
+      const { data } = await (what === 'everything' ? exportOwnData(asked) : exportConversations(asked));
+      // `parseAs` decides what comes; the generated type is that of the JSON.
+      saveFile(data as unknown as Blob, what === 'everything' ? 'my-data.json' : 'conversations.json');
+    },
+    onError: (error) => toast(`Nothing was exported. ${sentenceOf(error)}`),
+  });
+}
+
+/** Deletes all conversations, or those that are archived. */
+export function useDeleteConversations(onDeleted: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (archived: boolean) =>
+      (await deleteConversations({ query: { archived }, throwOnError: true })).data,
+    onSuccess: ({ deleted }) => {
+      onDeleted();
+      toast(
+        deleted === 1 ? '1 conversation was deleted.' : `${formatCount(deleted)} conversations were deleted.`,
+      );
+    },
+    onSettled: () => client.invalidateQueries(),
   });
 }

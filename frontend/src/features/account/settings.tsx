@@ -8,6 +8,7 @@ import { Skeleton } from '@/components/ui/skeleton';
 import { useTitle } from '@/lib/use-title';
 import { ApiKeys } from './api-keys';
 import { DeleteAccount } from './delete-account';
+import { OwnData } from './own-data';
 import { Password } from './password';
 import { Profile } from './profile';
 import { Training } from './training';
@@ -41,7 +42,8 @@ export function Settings({ theme, onDeleted }: SettingsProps) {
           <Section title="API keys">
             <ApiKeys me={me} />
           </Section>
-          <Section title="Your data">
+          <Section title="Your data" id="your-data">
+            <OwnData />
             <DeleteAccount me={me} onDeleted={onDeleted} />
           </Section>
         </>
