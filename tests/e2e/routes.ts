@@ -33,6 +33,7 @@ export const ROUTES: Route[] = [
     readme: ['light', 'dark'],
   },
   { name: 'models', path: '/models', heading: 'Models', for: 'member', readme: ['light'] },
+  { name: 'prompts', path: '/prompts', heading: 'Prompts', for: 'member', opens: ['New prompt'] },
   {
     name: 'settings',
     path: '/settings',

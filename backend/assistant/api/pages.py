@@ -20,7 +20,7 @@ SECURITY_HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
 }
-_PAGES: Final = ("c/", "models", "login", "welcome", "settings", "admin")
+_PAGES: Final = ("c/", "models", "prompts", "login", "welcome", "settings", "admin")
 
 
 class Pages(StaticFiles):

@@ -20,7 +20,7 @@ export function DeleteAccount({ me, onDeleted }: DeleteAccountProps) {
       <Card>
         <p className="text-muted-foreground text-sm">
           This account cannot be deleted: the server runs for one person (AUTH_MODE=local), and this is its
-          own account. You can delete single conversations in the list, and keys above.
+          own account. You can delete your conversations and keys above.
         </p>
       </Card>
     );

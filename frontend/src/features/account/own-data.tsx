@@ -46,7 +46,7 @@ function Exports() {
   return (
     <Row
       title="Take your data with you"
-      description="Your conversations as a JSON file that can be imported here again, with every branch, its figures and your feedback; or everything that is kept about you: also your account, keys (not their secrets), prompts and API calls."
+      description="Your conversations as a file that can be imported here again, or everything that is kept about you, API calls and prompts included."
     >
       <Button disabled={pending !== null} onClick={() => save.mutate('conversations')}>
         <Download aria-hidden />
