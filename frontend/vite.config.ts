@@ -10,7 +10,7 @@ const backend = process.env.BACKEND_URL ?? 'http://127.0.0.1:8080';
 
 /** What nginx and the backend send with the pages. */
 const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+  "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
   "font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'";
 
 export default defineConfig({

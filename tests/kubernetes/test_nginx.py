@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from assistant.api import pages
 from tests.kubernetes.nginx_server import TEMPLATE, running_nginx
 from tests.kubernetes.upstream_server import STREAMS, Upstream, running_upstream
 
@@ -72,11 +73,19 @@ def test_every_answer_carries_the_security_headers_once(site: Site, path: str) -
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == policy["script-src"] == policy["connect-src"] == policy["font-src"] == "'self'"
     assert policy["object-src"] == policy["frame-ancestors"] == "'none'"
-    assert policy["style-src"] == "'self' 'unsafe-inline'"
+    assert policy["style-src"] == "'self'"
     assert policy["img-src"] == "'self' data: blob:"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert "nginx/" not in headers["server"]
+
+
+def test_pages_have_the_same_policy_from_the_backend_and_in_the_preview(site: Site) -> None:
+    policy = ask(site.port, "/").headers["content-security-policy"]
+    assert policy == pages.CONTENT_SECURITY_POLICY
+    preview = TEMPLATE.with_name("vite.config.ts").read_text()
+    quoted = preview.partition("CONTENT_SECURITY_POLICY =")[2].partition(";\n\n")[0]
+    assert "".join(re.findall(r'"([^"]+)"', quoted)) == policy
 
 
 def test_assets_are_immutable_and_compressed(site: Site) -> None:

@@ -1,5 +1,6 @@
 import { render, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
+import { Markdown } from './markdown';
 import Renderer from './renderer';
 
 function show(text: string, streaming = false) {
@@ -43,5 +44,11 @@ describe('an answer', () => {
   it('lets code that scrolls be reached by keyboard', () => {
     const page = show('```python\nx = 1\n```');
     expect(page.querySelector('[data-streamdown="code-block-body"]')).toHaveAttribute('tabindex', '0');
+  });
+
+  it('shows what cannot be formatted in time as it was written', () => {
+    render(<Markdown text={'['.repeat(20_000)} />);
+    expect(screen.getByText(/too long or too deeply nested/)).toBeVisible();
+    expect(screen.getByText('['.repeat(20_000))).toBeVisible();
   });
 });

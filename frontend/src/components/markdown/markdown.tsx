@@ -1,4 +1,6 @@
 import { Component, lazy, type ReactNode, Suspense } from 'react';
+import { isTooMuch } from './limits';
+import { Plain } from './plain';
 
 const load = () => import('./renderer');
 const Renderer = lazy(load);
@@ -27,7 +29,17 @@ interface MarkdownProps {
 }
 
 export function Markdown({ text, streaming = false }: MarkdownProps) {
-  const plain = <div className="whitespace-pre-wrap [overflow-wrap:anywhere]">{text}</div>;
+  const plain = <Plain text={text} />;
+  if (isTooMuch(text)) {
+    return (
+      <>
+        <p className="mb-2 text-muted-foreground text-sm">
+          Shown as it was written: it is too long or too deeply nested to format.
+        </p>
+        {plain}
+      </>
+    );
+  }
   return (
     <PlainOnFailure plain={plain}>
       <Suspense fallback={plain}>

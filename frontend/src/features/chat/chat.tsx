@@ -5,10 +5,17 @@ import { sentenceOf } from '@/api/problem';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { toast } from '@/components/ui/toaster';
+import { whenOtherTabsTell } from '@/lib/tabs';
 import { useTitle } from '@/lib/use-title';
 import { ChatDock } from './chat-dock';
 import type { ComposerHandle } from './composer';
-import { conversationQuery, endOfBranch, leaveConversation, showMessage } from './queries';
+import {
+  conversationQuery,
+  endOfBranch,
+  leaveConversation,
+  refreshConversation,
+  showMessage,
+} from './queries';
 import { isActive, threadOf } from './thread';
 import { ThreadView } from './thread-view';
 import { useChatSettings } from './use-chat-settings';
@@ -34,6 +41,10 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
     if (message) void showMessage(client, conversationId, message);
   }, [client, conversationId, message]);
   useEffect(() => () => leaveConversation(client, conversationId), [client, conversationId]);
+  useEffect(
+    () => whenOtherTabsTell(conversationId, () => void refreshConversation(client, conversationId)),
+    [client, conversationId],
+  );
 
   const chosen = useChatSettings(conversationId, data?.settings);
 

@@ -9,20 +9,25 @@ interface Draft {
   clearDraft: (sent: string) => void;
 }
 
-/** What is being typed in a conversation; it outlives reloads and failed sends. */
+const SCOPES = ['tab', 'browser'] as const;
+
+/**
+ * What is being typed in a conversation; it outlives reloads, failed sends and signing in again. Each tab keeps its own,
+ * and the browser the newest, for the next tab.
+ */
 export function useDraft(conversationId: string | null): Draft {
   const key = STORAGE_KEYS.draft(conversationId);
-  const [draft, setState] = useState(() => readStored(key) ?? '');
+  const [draft, setState] = useState(() => readStored(key, 'tab') ?? readStored(key) ?? '');
   const setDraft = useCallback(
     (text: string) => {
       setState(text);
-      writeStored(key, text);
+      for (const scope of SCOPES) writeStored(key, text, scope);
     },
     [key],
   );
   const clearDraft = useCallback(
     (sent: string) => {
-      if (readStored(key) === sent) writeStored(key, null);
+      for (const scope of SCOPES) if (readStored(key, scope) === sent) writeStored(key, null, scope);
       setState((current) => (current === sent ? '' : current));
     },
     [key],

@@ -10,8 +10,10 @@ import {
   sendMessage,
   updateConversation,
 } from '@/api/generated';
+import { meQuery } from '@/api/me';
 import { ApiError, sentenceOf } from '@/api/problem';
 import { randomId } from '@/lib/ids';
+import { tellOtherTabs } from '@/lib/tabs';
 import { areSame, DEFAULT_SETTINGS } from './chat-settings';
 import { refreshConversationList, storeConversation, storeMessages } from './queries';
 
@@ -60,6 +62,7 @@ export function useSend(
       if (created.current) storeConversation(client, created.current, messages);
       else storeMessages(client, id, messages);
       void refreshConversationList(client);
+      tellOtherTabs(id);
     },
     [client],
   );
@@ -79,8 +82,11 @@ export function useSend(
         onSent({ conversationId: id, content: current.content, spot: current.spot });
     } catch (error) {
       setState(refused(error));
+      // Whoever asks who is signed in is led to the sign-in; the draft waits.
+      if (error instanceof ApiError && error.status === 401)
+        void client.invalidateQueries({ queryKey: meQuery().queryKey });
     }
-  }, [conversationId, onSent, store, settings]);
+  }, [client, conversationId, onSent, store, settings]);
 
   const send = useCallback(
     (content: string, spot: Spot = {}) => {
