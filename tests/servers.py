@@ -168,6 +168,9 @@ class DatabaseProxy:
         self._pairs.clear()
 
     def restore(self) -> None:
+        """Let connections through again, if they were not."""
+        if self._listener is not None:
+            return
         listener = socket.create_server(("127.0.0.1", self._port))
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()

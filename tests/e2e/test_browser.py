@@ -1,7 +1,6 @@
 """Runs the Playwright tests: the production build behind real nginx, real PostgreSQL and the demo model."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -12,11 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.past_run import write_past_run
+from tests.e2e.site import ACCOUNTS, DIST, ROOT, environment_of, fragile_site
 from tests.kubernetes.nginx_server import running_nginx
 from tests.servers import Backend
-
-ROOT = Path(__file__).resolve().parents[2]
-EMAIL, PASSWORD = "admin@example.org", "correct horse battery staple"
 
 
 @contextlib.contextmanager
@@ -42,23 +39,31 @@ def slowed(process: "subprocess.Popen[bytes]", running_s: float = 0.01, stopped_
 @pytest.fixture
 def site(demo_gguf: Path, fresh_database_url: str, tmp_path: Path) -> Iterator[str]:
     """Address of the whole product with accounts, as compose and Kubernetes run it."""
-    environment = {"AUTH_MODE": "accounts", "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
     write_past_run(fresh_database_url, tmp_path, demo_gguf)
     with (
-        Backend(tmp_path, fresh_database_url, demo_gguf, **environment) as backend,
-        running_nginx(ROOT / "frontend" / "dist", f"127.0.0.1:{backend.port}", tmp_path / "nginx") as port,
+        Backend(tmp_path, fresh_database_url, demo_gguf, **ACCOUNTS) as backend,
+        running_nginx(DIST, f"127.0.0.1:{backend.port}", tmp_path / "nginx") as port,
     ):
         assert backend.process is not None
         with slowed(backend.process):
             yield f"http://127.0.0.1:{port}"
 
 
-def test_the_chat_in_a_real_browser(site: str) -> None:
+def run_playwright(environment: dict[str, str], *arguments: str) -> None:
     npx = shutil.which("npx")
     assert npx is not None, "Node is missing: run the tests with 'make test'"
-    environment = {**os.environ, "BASE_URL": site, "E2E_EMAIL": EMAIL, "E2E_PASSWORD": PASSWORD, "CI": "1"}
     result = subprocess.run(
-        [npx, "playwright", "test"], cwd=ROOT / "frontend", env=environment, capture_output=True, text=True, check=False
-    )
+        [npx, "playwright", "test", *arguments], cwd=ROOT / "frontend", env={**environment, "CI": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     print(result.stdout[-6000:])
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+
+
+def test_the_chat_in_a_real_browser(site: str) -> None:
+    run_playwright(environment_of(site))
+
+
+def test_bad_days_in_a_real_browser(endless_gguf: Path, fresh_database_url: str, tmp_path: Path) -> None:
+    with fragile_site(tmp_path, fresh_database_url, endless_gguf) as environment:
+        run_playwright(environment, "bad-days/")
