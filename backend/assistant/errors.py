@@ -40,6 +40,7 @@ class ContextLengthError(InvalidRequestError):
 
     def __init__(self, tokens: int, limit: int, *, at_least: bool = False, param: str | None = None) -> None:
         count = f"at least {tokens}" if at_least else str(tokens)
+        self.tokens, self.limit, self.at_least = tokens, limit, at_least
         super().__init__(
             f"The prompt has {count} tokens but this model reads at most {limit}; shorten it by {tokens - limit}.",
             param=param,

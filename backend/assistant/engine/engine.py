@@ -27,6 +27,7 @@ from assistant.engine.types import (
     EngineError,
     EngineStats,
     EngineStoppedError,
+    Foresight,
     GenerateRequest,
     InvalidRequestError,
     UnknownModelError,
@@ -51,8 +52,8 @@ CLOSE_S = 20.0
 class Engine:
     """Continuous batching over one model, or several while one replaces another.
 
-    ``submit``, ``cancel``, ``add_model``, ``activate``, ``retire``, ``stats`` and ``close`` may be called from any
-    thread; ``step`` belongs to the engine thread, or to a test that never calls ``start``.
+    ``submit``, ``foresee``, ``cancel``, ``add_model``, ``activate``, ``retire``, ``stats`` and ``close`` may be called
+    from any thread; ``step`` belongs to the engine thread, or to a test that never calls ``start``.
     """
 
     def __init__(self, options: EngineOptions | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -102,6 +103,13 @@ class Engine:
             if grammar is not None:
                 grammar.close()
             raise
+
+    def foresee(self, request: GenerateRequest, model_key: str | None = None) -> Foresight:
+        """What a request would meet with if it were submitted now; asking takes no place and no step.
+
+        Raises UnknownModelError, EngineStoppedError.
+        """
+        return self._lane(model_key).foresee(request)
 
     def cancel(self, request_id: str) -> bool:
         """End a request within one step, wherever it is. False: it has ended already, or never was."""

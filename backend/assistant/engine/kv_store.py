@@ -89,11 +89,12 @@ class KvStore:
         return sum(each.file.size for each in self._entries.values() if each.file is not None)
 
     def match(self, model: str, owner: Owner, public: int, tokens: Sequence[int]) -> Stored | None:
-        """The longest saved prefix of a prompt; one token is left over, because its logits are needed."""
+        """The longest saved prefix of a prompt; one token is left over, because its logits are needed. Any thread."""
         best: Stored | None = None
         tokens = tuple(tokens)
-        for number, entry in self._entries.items():
-            if entry.model != model:
+        for number in list(self._entries):
+            entry = self._entries.get(number)
+            if entry is None or entry.model != model:
                 continue
             most = min(shareable(entry.owner, entry.public, owner, public), len(tokens) - 1)
             length = min(common_prefix(entry.tokens, tokens), most)

@@ -13,17 +13,20 @@ from assistant.engine.model import (
     Grammar,
     KvOp,
     Model,
+    Owner,
     Span,
     Truncate,
     UnmetGrammarError,
 )
 from assistant.engine.outlook import Outlook
+from assistant.engine.prefix_cache import Held
 from assistant.engine.scheduler import Counters, Plan, Scheduler
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
     EngineError,
     FinishReason,
+    Foresight,
     GenerateRequest,
     InvalidRequestError,
     Prefill,
@@ -84,13 +87,14 @@ class Lane:
         self.counters = counters
         self.last_step_rows = 0
         self.last_step_s = 0.0
+        self._saved = ModelPrefixes(store, fingerprint) if store.enabled else None
         self.scheduler = Scheduler(
             n_seq_max=model.n_seq_max,
             cells=model.n_ctx,
             curve=curve,
             max_running=options.max_running,
             counters=counters,
-            saved=ModelPrefixes(store, fingerprint) if store.enabled else None,
+            saved=self._saved,
             costs=model.kv_costs if store.enabled else None,
             drafts=model.n_drafts_max if options.speculation else 0,
             limit=self.limit,
@@ -154,6 +158,17 @@ class Lane:
     def predicted_wait(self) -> float:
         """Seconds that a chat request of average size would wait. Any thread."""
         return self._outlook.wait_s(tuple(self.inbox))
+
+    def foresee(self, request: GenerateRequest) -> Foresight:
+        """What a request would meet with if it came now. Any thread; nothing is changed by asking."""
+        owner = Owner(request.adapter, request.scope)
+        cached = self._outlook.cached(Held(list(request.tokens), owner, request.public_tokens))
+        stored = self._saved.match(owner, request.public_tokens, request.tokens) if self._saved else None
+        restoring_s = 0.0
+        if stored is not None and self.scheduler.cache.is_worth_restoring(stored, cached):
+            cached, restoring_s = stored.length, stored.size * self.model.kv_costs.moved
+        reading_s = self._outlook.reading_s(len(request.tokens) - cached)
+        return Foresight(cached, self._outlook.wait_s(tuple(self.inbox), request), restoring_s + reading_s)
 
     def step(self, others_s: float = 0.0) -> bool:
         """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell.

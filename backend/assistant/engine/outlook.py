@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
+from assistant.engine.prefix_cache import Held
 from assistant.engine.scheduler import Scheduler
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
@@ -18,7 +19,10 @@ MOST_WRONG = 2.0
 
 
 class Outlook:
-    """The load of one model and what it means for newcomers. ``wait_s`` may be called from any thread."""
+    """The load of one model and what it means for newcomers.
+
+    ``wait_s``, ``cached`` and ``reading_s`` may be called from any thread.
+    """
 
     def __init__(self, scheduler: Scheduler, curve: StepCurve, cells: int, clock: Callable[[], float]) -> None:
         self._scheduler = scheduler
@@ -27,6 +31,7 @@ class Outlook:
         self._clock = clock
         self._step_ends = 0.0
         self._load = Load(slots=scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
+        self._present: tuple[tuple[Held, int], ...] = ()
         self._completion = 0.5
         self._correction = 1.0
         self._refreshed_at = 0.0
@@ -35,6 +40,21 @@ class Outlook:
     def wait_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
         """Seconds until a request would start behind the load and ``ahead``; None is a chat request of average size."""
         return self.corrected(self.simulated_s(ahead, request))
+
+    def cached(self, prompt: Held) -> int:
+        """How many tokens of a prompt were in cells when the load was looked at last."""
+        most = len(prompt.tokens) - 1
+        return max((min(held.shared_with(prompt), length, most) for held, length in self._present), default=0)
+
+    def reading_s(self, tokens: int) -> float:
+        """Seconds from a prompt's start to its first token, when so many of its tokens are not in cells."""
+        load = self._load
+        if load.running or load.waiting:
+            before = sum(work.prefill for work in load.running) if len(load.running) < load.slots else 0
+            return (before + tokens) * load.prefill_s
+        rows = self._curve.prefill_rows(0, tokens)
+        whole, rest = divmod(tokens, rows)
+        return whole * self._curve.seconds(rows) + (self._curve.seconds(rest) if rest else 0.0)
 
     def step_begins(self, rows: int, now: float) -> None:
         """Nobody who comes now starts before it ends."""
@@ -74,6 +94,7 @@ class Outlook:
         if not changed and now - self._refreshed_at < REFRESH_S:
             return
         self._refreshed_at = now
+        self._present = self._scheduler.cache.present()
         running = self._scheduler.running.values()
         self._load = Load(
             running=tuple([self._work(each) for each in running]),

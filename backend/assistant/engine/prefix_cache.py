@@ -82,6 +82,15 @@ class PrefixCache:
                 best = Match(seq_id, length, idle)
         return best
 
+    def present(self) -> tuple[tuple[Held, int], ...]:
+        """What is in cells now and how much of it, to be read by other threads: each may since have lost its end."""
+        every = (*self._live.items(), *self._idle.items())
+        return tuple([(held, self.cells.length(seq_id)) for seq_id, held in every])
+
+    def is_worth_restoring(self, stored: Stored, have: int) -> bool:
+        """Whether a saved prefix fits, and has clearly more of a prompt than the ``have`` tokens that are in cells."""
+        return stored.length >= have + LEAST_SAVED and stored.size <= self.cells.total
+
     def acquire(self, prompt: Held, ops: list[KvOp], stored: Stored | None = None) -> tuple[int, int]:
         """A live sequence for a prompt and how many of its tokens its cells hold already.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from assistant.engine.drafts import Draft
 from assistant.engine.model import KvCosts, KvOp, Span, Truncate
-from assistant.engine.prefix_cache import LEAST_SAVED, PrefixCache
+from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.prefixes import SavedPrefixes
 from assistant.engine.sequence import Sequence
 from assistant.engine.speculation import allot
@@ -220,7 +220,7 @@ class Scheduler:
             return False
         match = self.cache.match(sequence.held)
         ready = None
-        if stored.length >= (match.length if match else 0) + LEAST_SAVED and stored.size <= self.cache.cells.total:
+        if self.cache.is_worth_restoring(stored, match.length if match else 0):
             ready = self._saved.fetch(stored.entry)
         if ready is None:
             sequence.stored = None

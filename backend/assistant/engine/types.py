@@ -169,6 +169,18 @@ class InvalidGrammarError(InvalidRequestError):
 
 
 @dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a request would meet with if it came now: seconds until its start, and from there to its first token.
+
+    ``cached_tokens`` of its prompt need not be read.
+    """
+
+    cached_tokens: int
+    wait_s: float
+    reading_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStats:
     """What the engine is doing, summed over its models. Counters only grow; the rest is the present.
 

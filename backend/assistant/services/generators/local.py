@@ -31,8 +31,10 @@ from assistant.services.generators.types import (
     Format,
     GrammarFormat,
     Kind,
+    Length,
     ModelIdentity,
     Prompt,
+    Prospect,
     TextRequest,
     TokenPrompt,
     begun_of,
@@ -84,6 +86,28 @@ class LocalGenerator:
 
     def count_tokens(self, prompt: Prompt) -> int:
         return len(self.roster.chosen(None).tokens(prompt))
+
+    async def length_of(self, prompt: Prompt) -> Length:
+        try:
+            return Length(len(await self.roster.chosen(None).read(prompt)))
+        except ContextLengthError as error:
+            return Length(error.tokens, error.at_least)
+
+    async def foresee(self, request: TextRequest) -> Prospect:
+        """Raises ModelNotFoundError, ModelUnavailableError, InvalidRequestError (the template refuses)."""
+        model = self.roster.chosen(request.model)
+        limit = model.n_ctx - 1
+        try:
+            tokens = await model.read(request.prompt)
+        except ContextLengthError as error:
+            return Prospect(Length(error.tokens, error.at_least), limit)
+        wanted = self._engine_request(request, model, tokens, model.n_ctx - len(tokens))
+        wanted = replace(wanted, public_tokens=public_tokens(request.prompt, tokens, model.tokens))
+        try:
+            seen = self._engine.foresee(wanted, model.key)
+        except (EngineStoppedError, UnknownModelError):
+            raise ModelUnavailableError from None
+        return Prospect(Length(len(tokens)), limit, seen.cached_tokens, seen.wait_s, seen.reading_s)
 
     async def start(self, request: TextRequest) -> EngineStream:
         """Submit a request to the version it names.

@@ -10,7 +10,16 @@ from typing import Final
 from assistant.engine.types import FinishReason
 from assistant.services.generators.desk import Desk
 from assistant.services.generators.pieces import Piece, PieceStream, Tally, Usage
-from assistant.services.generators.types import Kind, ModelIdentity, Prompt, ReadingEvent, TextRequest, choose
+from assistant.services.generators.types import (
+    Kind,
+    Length,
+    ModelIdentity,
+    Prompt,
+    Prospect,
+    ReadingEvent,
+    TextRequest,
+    choose,
+)
 
 ANSWER: Final = (
     "This answer comes from the mock engine: no model is loaded.\n\n"
@@ -54,6 +63,14 @@ class MockGenerator:
 
     def count_tokens(self, prompt: Prompt) -> int:
         return len(str(prompt)) // 4
+
+    async def length_of(self, prompt: Prompt) -> Length:
+        return Length(self.count_tokens(prompt), exact=False)
+
+    async def foresee(self, request: TextRequest) -> Prospect:
+        length = await self.length_of(request.prompt)
+        reading_s = length.tokens / self._options.prefill_per_second
+        return Prospect(length, self.context_tokens, wait_s=self.desk.predicted_wait_s, reading_s=reading_s)
 
     async def start(self, request: TextRequest) -> PieceStream:
         """Queue a request. Raises BusyError, ModelNotFoundError."""

@@ -177,6 +177,30 @@ class EndEvent:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Tokens of a prompt. ``at_least``: so many or more, for it is too long to be counted; ``exact`` false: a guess."""
+
+    tokens: int
+    at_least: bool = False
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What sending a prompt would mean; None what is not known. Times are seconds.
+
+    The model reads ``limit`` tokens at most. ``cached_tokens`` of the prompt need not be read; it would wait ``wait_s``
+    for its start, and from there ``reading_s`` for its first token.
+    """
+
+    length: Length
+    limit: int | None = None
+    cached_tokens: int | None = None
+    wait_s: float | None = None
+    reading_s: float | None = None
+
+
 Event = QueuedEvent | ReadingEvent | TextEvent | EndEvent
 
 
@@ -234,6 +258,14 @@ class Generator(Protocol):
     async def start(self, request: TextRequest) -> TextStream: ...
 
     def count_tokens(self, prompt: Prompt) -> int: ...
+
+    async def length_of(self, prompt: Prompt) -> Length:
+        """As the model that is served would read it; however long the text, this does not take long."""
+        ...
+
+    async def foresee(self, request: TextRequest) -> Prospect:
+        """What ``start`` would lead to; nothing is changed by asking. A prompt that is too long is no error here."""
+        ...
 
     @property
     def predicted_wait_s(self) -> float:

@@ -14,8 +14,10 @@ from assistant.services.generators.types import (
     ChatPrompt,
     InfillPrompt,
     Kind,
+    Length,
     ModelIdentity,
     Prompt,
+    Prospect,
     TextPrompt,
     TextRequest,
     choose,
@@ -103,6 +105,14 @@ class UpstreamGenerator:
     def count_tokens(self, prompt: Prompt) -> int:
         """An estimate, until the server states its own count at the end: four characters a token."""
         return _characters(prompt) // CHARACTERS_PER_TOKEN + 1
+
+    async def length_of(self, prompt: Prompt) -> Length:
+        return Length(self.count_tokens(prompt), exact=False)
+
+    async def foresee(self, request: TextRequest) -> Prospect:
+        """How long the server takes to read, and what it has read before, only it knows."""
+        limit = None if self.context_tokens is None else self.context_tokens - 1
+        return Prospect(await self.length_of(request.prompt), limit, wait_s=self.desk.predicted_wait_s)
 
     async def start(self, request: TextRequest) -> PieceStream:
         """Queue a request for the server.
