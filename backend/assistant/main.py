@@ -20,6 +20,7 @@ from assistant.api import (
     auth,
     conversations,
     documents,
+    estimates,
     exports,
     feedback,
     generations,
@@ -70,8 +71,8 @@ EX_DATAERR: Final = 65
 EX_SOFTWARE: Final = 70
 Fatal = Callable[[int, str], None]
 ROUTES: Final = (
-    health, auth, me, own_data, exports, conversations, answers, search, generations, feedback, prompts, models,
-    served, training, users, documents, usage, audit, openai, infill, simple, ws_chat,
+    health, auth, me, own_data, exports, conversations, estimates, answers, search, generations, feedback, prompts,
+    models, served, training, users, documents, usage, audit, openai, infill, simple, ws_chat,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from codellama_core.models import (
     ApiInteraction,
+    Attachment,
     Author,
     Conversation,
     Document,
@@ -21,7 +22,7 @@ from codellama_core.models import (
     TrainingExclusion,
     User,
 )
-from codellama_core.prompt import ChatMessage
+from codellama_core.prompt import ChatMessage, ContextFile, with_files
 from finetuning.items import Chat, Code, Content, Continuation, Infill, Item, Rejection, Source
 
 
@@ -93,7 +94,7 @@ def _branch(session: Session, message: Message) -> list[ChatMessage]:
         above = session.get(Message, parent)
         if above is None:
             break
-        turns.append(ChatMessage(above.author.value, above.content))
+        turns.append(ChatMessage(above.author.value, with_files(above.content, _files(session, above))))
         parent = above.parent_id
     turns.reverse()
     kept: list[ChatMessage] = []
@@ -103,6 +104,11 @@ def _branch(session: Session, message: Message) -> list[ChatMessage]:
         if turn.content.strip():
             kept.append(turn)
     return kept
+
+
+def _files(session: Session, message: Message) -> list[ContextFile]:
+    query = select(Attachment).where(Attachment.message_id == message.id).order_by(Attachment.id)
+    return [ContextFile(row.content, row.name) for row in session.scalars(query)]
 
 
 def _interactions(session: Session) -> Iterator[Item | Rejection]:

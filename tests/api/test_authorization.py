@@ -58,6 +58,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("PATCH", "/api/conversations/{conversation_id}"): Route("own", {"title": "Another"}),
     ("DELETE", "/api/conversations/{conversation_id}"): Route("own"),
     ("POST", "/api/conversations/{conversation_id}/messages"): Route("own", {"content": "More"}),
+    ("POST", "/api/conversations/estimate"): Route("member", {"content": "More"}),
+    ("POST", "/api/conversations/{conversation_id}/estimate"): Route("own", {"content": "More"}),
+    ("GET", "/api/attachments/{attachment_id}"): Route("own"),
     ("GET", "/api/generations/{message_id}/events"): Route("own"),
     ("POST", "/api/generations/{message_id}/stop"): Route("own"),
     ("POST", "/api/messages/{message_id}/regenerate"): Route("own", {}),
@@ -132,7 +135,8 @@ def world(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
         other = stack.enter_context(member(backend, admin, "other@example.org"))
         spare = admin.post("/api/admin/users", json={"email": "spare@example.org", "name": "Spare"}).json()
         conversation = owner.post("/api/conversations", json={}).json()["id"]
-        sent = owner.post(f"/api/conversations/{conversation}/messages", json={"content": "Hello"}).json()
+        question = {"content": "Hello", "attachments": [{"name": "a.py", "content": "a = 1"}]}
+        sent = owner.post(f"/api/conversations/{conversation}/messages", json=question).json()
         message = sent["assistant_message"]["id"]
         with owner.stream("GET", f"/api/generations/{message}/events") as events:
             events.read()
@@ -140,6 +144,7 @@ def world(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
             "conversation_id": conversation, "message_id": message, "user_id": spare["user"]["id"], "name": "default",
             "key_id": owner.post("/api/me/keys", json={"name": "key"}).json()["id"],
             "prompt_id": owner.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"],
+            "attachment_id": sent["user_message"]["attachments"][0]["id"],
             "run_id": NONE, "document_id": NONE, "version_id": NONE, "source": "rating", "source_id": NONE,
         }  # fmt: skip
         yield World(stack.enter_context(browser(backend)), owner, other, admin, ids)

@@ -46,6 +46,11 @@ FIGURES = st.fixed_dictionaries(
 )
 
 
+NAME = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
+SOURCE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
+FILES = st.lists(st.fixed_dictionaries({"name": NAME, "content": SOURCE}), max_size=3)
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, Any]:
     """A conversation of any shape, its messages in any order."""
@@ -59,7 +64,8 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         if parent is not None:
             later = max(later, parent["created_at"])
         fixed = message(parent and parent["id"], draw(PLAIN), author=author, created_at=later)
-        messages.append({**fixed, **figures})
+        files = draw(FILES) if author == "user" else []
+        messages.append({**fixed, **figures, "attachments": files})
     more = {"folder": draw(st.none() | st.sampled_from(["a", "b c"])), "archived": draw(st.booleans())}
     return conversation(draw(st.permutations(messages)), draw(PLAIN), **more)
 
@@ -143,7 +149,7 @@ def test_an_export_holds_a_few_rows_at_a_time(client: httpx.Client, database: st
     async def read() -> list[str]:
         opened = Database(database)
         try:
-            return [view.message.content async for view in exports.messages_of(opened, row[0], uuid.UUID(page))]
+            return [entry.view.message.content async for entry in exports.messages_of(opened, row[0], uuid.UUID(page))]
         finally:
             await opened.close()
 
@@ -201,6 +207,7 @@ def alone() -> dict[str, Any]:
     return conversation([{**one, "parent_id": one["id"]}])
 
 
+FILE = {"name": "a.py", "content": "a = 1"}
 PLACE = "conversations.0.messages"
 
 
@@ -224,6 +231,12 @@ PLACE = "conversations.0.messages"
         (export(conversation([], created_at="1999-12-31T00:00:00Z")), 422, "conversations.0.created_at"),
         (export(conversation([], folder="x" * 61)), 422, "conversations.0.folder"),
         (export(conversation([message(None, "nul \0")])), 422, f"{PLACE}.0.content"),
+        (export(conversation([message(None, author="assistant", attachments=[FILE])])), 400, f"{PLACE}.0.attachments"),
+        (
+            export(conversation([message(None, attachments=[{**FILE, "name": " "}])])),
+            422,
+            f"{PLACE}.0.attachments.0.name",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_by_its_place_and_leaves_nothing(

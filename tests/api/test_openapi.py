@@ -68,7 +68,8 @@ def known(described: Backend) -> dict[str, str]:
     """Ids that exist: a conversation with an answer in it, and one of most other things."""
     with described.client() as client:
         conversation = client.post("/api/conversations", json={}).json()["id"]
-        sent = client.post(f"/api/conversations/{conversation}/messages", json={"content": "hello"}).json()
+        question = {"content": "hello", "attachments": [{"name": "a.py", "content": "a = 1"}]}
+        sent = client.post(f"/api/conversations/{conversation}/messages", json=question).json()
         message = sent["assistant_message"]["id"]
 
         def answered() -> bool:
@@ -84,6 +85,7 @@ def known(described: Backend) -> dict[str, str]:
         key = (mine or [client.post("/api/me/keys", json={"name": "known"}).json()])[0]["id"]
         return {
             "conversation_id": conversation, "message_id": message, "name": "demo",
+            "attachment_id": sent["user_message"]["attachments"][0]["id"],
             "user_id": client.post("/api/admin/users", json=person).json()["user"]["id"],
             "prompt_id": client.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"],
             "key_id": key,

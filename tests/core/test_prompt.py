@@ -8,6 +8,7 @@ from codellama_core.prompt import (
     chat_tokens,
     infill_tokens,
     raw_infill,
+    with_files,
 )
 
 SPECIAL = SpecialTokens(bos=1, eos=2, prefix=10, suffix=11, middle=12, end_of_infill=13)
@@ -122,3 +123,16 @@ def test_in_templates_that_announce_the_answer_it_goes_on_behind_the_announcemen
 def test_a_template_that_changes_answers_cannot_go_on() -> None:
     with pytest.raises(TemplateError, match="continued"):
         chat_tokens([ChatMessage("user", "x")], tokenize, SPECIAL, "{{ messages[-1]['content'] | upper }}", "begun")
+
+
+def test_a_question_comes_after_its_files_each_under_its_name() -> None:
+    files = [ContextFile("a = 1\n\n", "src/a.py"), ContextFile("all:\n\tmake", "Makefile")]
+    assert with_files("Why?", files) == (
+        "File src/a.py:\n```py\na = 1\n```\n\nFile Makefile:\n```\nall:\n\tmake\n```\n\nWhy?"
+    )
+    assert with_files("Why?", []) == "Why?"
+
+
+@pytest.mark.parametrize(("text", "fence"), [("```", "````"), ("x ````` y", "``````"), ("`` ` ``", "```")])
+def test_a_file_cannot_end_its_own_fence(text: str, fence: str) -> None:
+    assert with_files("Why?", [ContextFile(text, "a.md")]) == f"File a.md:\n{fence}md\n{text}\n{fence}\n\nWhy?"

@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from codellama_core.models import Author, Conversation, Document, MessageStatus, TrainingExclusion
-from codellama_core.prompt import ChatMessage
+from codellama_core.prompt import ChatMessage, ContextFile, with_files
 from finetuning.items import Chat, Code, Continuation, Infill, Item, Source
 from finetuning.sources import read_items
 from tests.fine_tuning.world import World
@@ -55,6 +55,17 @@ def test_nothing_of_somebody_who_opted_out_is_learned(world: World, who: str) ->
     items, reasons = found(world)
     assert items == []
     assert reasons == {"no_consent": 3}
+
+
+def test_the_prompt_has_the_files_that_the_model_read(world: World) -> None:
+    conversation = world.conversation(world.user())
+    asked = world.message(conversation, Author.USER, "Why?")
+    world.attachment(asked, "a.py", "a = 1\n")
+    world.attachment(asked, "b.py", "b = 2\n")
+    world.feedback(world.message(conversation, Author.ASSISTANT, "Because.", asked), rating=1)
+    items, _ = found(world)
+    files = [ContextFile("a = 1\n", "a.py"), ContextFile("b = 2\n", "b.py")]
+    assert [item.content for item in items] == [Chat((ChatMessage("user", with_files("Why?", files)),), "Because.")]
 
 
 def test_a_deleted_conversation_and_an_erased_document_are_gone(world: World) -> None:

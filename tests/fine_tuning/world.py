@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from codellama_core.documents import SourceFile
 from codellama_core.models import (
     ApiInteraction,
+    Attachment,
     Author,
     Conversation,
     Document,
@@ -92,6 +93,10 @@ class World:
         conversation = self.conversation(user or self.user())
         asked = self.message(conversation, Author.USER, question)
         return self.message(conversation, Author.ASSISTANT, answer, asked, **values)
+
+    def attachment(self, message: uuid.UUID, name: str, content: str) -> uuid.UUID:
+        """A file that was attached to a question."""
+        return self._add(Attachment(message_id=message, name=name, content=content))
 
     def feedback(
         self,

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/messages", tags=["conversations"])
 def sent(exchange: Exchange) -> SendResult:
     """A question and the answer that has been started."""
     return SendResult(
-        user_message=MessageOut.of(MessageView(exchange.question, None, None)),
+        user_message=MessageOut.of(MessageView(exchange.question, None, None, exchange.files)),
         assistant_message=MessageOut.of(MessageView(exchange.answer, exchange.model, None)),
     )
 

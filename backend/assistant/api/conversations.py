@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from assistant.api.answers import sent
+from assistant.api.attachment_schemas import files_of
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
 from assistant.api.history_schemas import (
     ConversationPage,
@@ -133,7 +134,8 @@ async def send_message(
     conversation_id: uuid.UUID, body: SendMessage, principal: PrincipalDep, resources: ResourcesDep
 ) -> SendResult:
     """Store a message and start its answer; follow it at ``/api/generations/{id}/events``."""
-    new = NewMessage(body.content, Spot(body.parent_id, body.beside_id), body.idempotency_key)
+    spot = Spot(body.parent_id, body.beside_id)
+    new = NewMessage(body.content, files_of(body.attachments), spot, body.idempotency_key)
     return sent(await resources.chat.send(principal, conversation_id, new))
 
 

@@ -9,15 +9,17 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from assistant.api.attachment_schemas import AttachmentIn, files_of
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
 from assistant.api.history_schemas import Export, ExportedConversation, ExportedMessage, ImportResult
 from assistant.api.schemas import ChatSettingsIn, ConversationOut, FeedbackIn
 from assistant.services import conversations, exports, imports
 from assistant.services.accounts import Principal
-from assistant.services.conversations import MessageView
 from assistant.services.database import Database
+from assistant.services.exports import Entry
 from assistant.services.imports import Figures, ImportedConversation, ImportedFeedback, ImportedMessage
 from codellama_core.models import Author, ChatSettings, Conversation
+from codellama_core.prompt import with_files
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
@@ -80,8 +82,8 @@ async def conversations_json(
     async for row in rows:
         yield ("" if first else ",") + _open(_without_messages(row).model_dump_json())
         separator, first = "", False
-        async for view in exports.messages_of(database, who.id, row.id):
-            yield separator + _exported(view).model_dump_json()
+        async for entry in exports.messages_of(database, who.id, row.id):
+            yield separator + _exported(entry).model_dump_json()
             separator = ","
         yield "]}"
     yield "]}"
@@ -101,9 +103,11 @@ def _open(text: str) -> str:
     return text.removesuffix("]}")
 
 
-def _exported(view: MessageView) -> ExportedMessage:
-    names = [name for name in ExportedMessage.model_fields if name not in ("model", "feedback")]
+def _exported(entry: Entry) -> ExportedMessage:
+    view = entry.view
+    names = [name for name in ExportedMessage.model_fields if name not in ("model", "feedback", "attachments")]
     values: dict[str, Any] = {name: getattr(view.message, name) for name in names}
+    values["attachments"] = [AttachmentIn.model_construct(name=f.filename, content=f.text) for f in entry.files]
     given = view.feedback
     if given is not None:
         verdict = {name: getattr(given, name) for name in FeedbackIn.model_fields}
@@ -113,9 +117,10 @@ def _exported(view: MessageView) -> ExportedMessage:
 
 async def _markdown(database: Database, who: Principal, conversation: Conversation) -> AsyncIterator[str]:
     yield f"# {' '.join(conversation.title.split()) or 'New chat'}\n"
-    async for view in exports.branch_of(database, who.id, conversation.id):
+    async for entry in exports.branch_of(database, who.id, conversation.id):
+        view = entry.view
         model = f" ({view.model})" if view.model else ""
-        yield f"\n## {SPEAKERS[view.message.author]}{model}\n\n{view.message.content}\n"
+        yield f"\n## {SPEAKERS[view.message.author]}{model}\n\n{with_files(view.message.content, entry.files)}\n"
 
 
 def _conversation(given: ExportedConversation) -> ImportedConversation:
@@ -131,6 +136,6 @@ def _message(given: ExportedMessage) -> ImportedMessage:
     return ImportedMessage(
         id=given.id, parent_id=given.parent_id, author=given.author, content=given.content, model=given.model,
         figures=Figures(**{name: getattr(given, name) for name in FIGURES}), created_at=given.created_at,
-        finished_at=given.finished_at, copied_at=given.copied_at,
+        finished_at=given.finished_at, copied_at=given.copied_at, files=files_of(given.attachments),
         feedback=None if given.feedback is None else ImportedFeedback(**given.feedback.model_dump()),
     )  # fmt: skip

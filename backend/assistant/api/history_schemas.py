@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
+from assistant.api.attachment_schemas import Attachments
 from assistant.api.schemas import (
     ChatSettingsIn,
     ConversationDetail,
@@ -174,6 +175,7 @@ class ExportedMessage(Strict):
     finished_at: Time | None = None
     copied_at: Time | None = None
     feedback: FeedbackIn | None = None
+    attachments: Attachments = Field(default=[])
 
 
 class ExportedConversation(Strict):

@@ -78,6 +78,7 @@ TOOL: Final = {
         "parameters": {"type": "object", "properties": {"file": {"type": "string"}}, "required": ["file"]},
     },
 }  # fmt: skip
+FILE: Final = {"name": "dates.py", "content": "def parse(text):\n    return text.split('-')\n"}
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "/v1/chat/completions": {
         "A question": {"messages": QUESTION, "max_tokens": 32, "temperature": 0},
@@ -130,7 +131,12 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "Answer otherwise": {"settings": {"system_prompt": "Answer with code only.", "temperature": None}},
     },
     "/api/messages/{message_id}/regenerate": {"Another answer": {}},
-    "/api/conversations/{conversation_id}/messages": {"A question": {"content": "How do I parse ISO 8601?"}},
+    "/api/conversations/{conversation_id}/messages": {
+        "A question": {"content": "How do I parse ISO 8601?"},
+        "With a file": {"content": "What is wrong here?", "attachments": [FILE]},
+    },
+    "/api/conversations/estimate": {"A question about a file": {"content": "What is wrong?", "attachments": [FILE]}},
+    "/api/conversations/{conversation_id}/estimate": {"Half a question": {"content": "How do I par"}},
     "/api/messages/{message_id}/feedback": {
         "A correction": {"rating": -1, "tags": ["wrong"], "correction": "datetime.fromisoformat(text)"},
     },

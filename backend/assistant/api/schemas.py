@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from assistant.api.attachment_schemas import AttachmentOut, Attachments
 from assistant.services.conversations import MessageView
 from codellama_core.models import (
     Author,
@@ -130,11 +131,13 @@ class MessageOut(Out):
     created_at: datetime
     finished_at: datetime | None
     feedback: FeedbackOut | None
+    attachments: list[AttachmentOut]
 
     @classmethod
     def of(cls, view: MessageView) -> "MessageOut":
-        message = {name: getattr(view.message, name) for name in cls.model_fields if name not in ("model", "feedback")}
-        return cls.model_validate({**message, "model": view.model, "feedback": _feedback(view.feedback)})
+        others = {"model": view.model, "feedback": _feedback(view.feedback), "attachments": view.files}
+        message = {name: getattr(view.message, name) for name in cls.model_fields if name not in others}
+        return cls.model_validate({**message, **others})
 
 
 def _feedback(row: Feedback | None) -> FeedbackOut | None:
@@ -196,12 +199,14 @@ class CreateConversation(Strict):
 class SendMessage(Strict):
     """Continues after the newest message, after ``parent_id``, or asks the question ``beside_id`` in another way.
 
+    ``attachments`` are put before it in the prompt, whole, and stay with it.
     The same idempotency key twice is one message.
     """
 
     content: Annotated[PlainText, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
     parent_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
     beside_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
+    attachments: Attachments = Field(default=[])
     idempotency_key: Annotated[PlainText, Field(min_length=1, max_length=100)] | None = None
 
 

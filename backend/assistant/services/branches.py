@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import InvalidRequestError, NotFoundError
-from assistant.services import conversations
+from assistant.services import attachments, conversations
 from codellama_core.models import Author, Message
-from codellama_core.prompt import ChatMessage
+from codellama_core.prompt import ChatMessage, with_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ async def _message_in(session: AsyncSession, conversation_id: uuid.UUID, message
     return message
 
 
-def turns_of(history: Sequence[Message]) -> list[ChatMessage]:
-    """A branch as the model reads it."""
+async def turns_of(session: AsyncSession, history: Sequence[Message]) -> list[ChatMessage]:
+    """A branch as the model reads it, attachments and all."""
+    files = await attachments.texts(session, [message.id for message in history if message.author is Author.USER])
     return [
-        ChatMessage(str(message.author), text)
+        ChatMessage(str(message.author), with_files(text, files.get(message.id, ())))
         for message in history
         if (text := conversations.finished_text(message)) is not None
     ]

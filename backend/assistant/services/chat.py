@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.engine.types import FinishReason, Priority
 from assistant.errors import ConflictError, InvalidRequestError, ModelNotFoundError
-from assistant.services import branches, conversations, search
+from assistant.services import attachments, branches, conversations, search
 from assistant.services.accounts import Principal
+from assistant.services.attachments import AttachedFile
 from assistant.services.branches import Spot
 from assistant.services.chat_settings import ModelGoneError, sampling_of, with_system_prompt
 from assistant.services.database import Database
@@ -23,6 +24,7 @@ from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
 from codellama_core.models import ACTIVE_STATUSES, Author, ChatSettings, Conversation, Message, MessageStatus
+from codellama_core.prompt import ChatMessage, ContextFile
 
 TITLE_LENGTH: Final = 80
 
@@ -32,22 +34,27 @@ class NewMessage:
     """What a person sends, and where it belongs."""
 
     content: str
+    files: Sequence[ContextFile] = ()
     spot: Spot = field(default_factory=Spot)
     idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and the message that its answer is written into; ``model`` is the name of who writes it."""
+    """A question with its attachments, and the message that its answer is written into.
+
+    ``model`` is the name of who writes it.
+    """
 
     question: Message
     answer: Message
+    files: Sequence[AttachedFile] = ()
     model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """``history`` is what the model reads, None when there is nothing to be started; ``begun`` is where it goes on."""
+    """``history`` is the branch to answer, None when there is nothing to be started; ``begun`` is where it goes on."""
 
     exchange: Exchange
     history: Sequence[Message] | None = None
@@ -134,10 +141,13 @@ class ChatService:
         try:
             async with self._database.session() as session:
                 prepared = await prepare(session)
-                exchange = prepared.exchange
+                question = prepared.exchange.question
+                files = (await attachments.listed(session, [question.id])).get(question.id, ())
+                exchange = replace(prepared.exchange, files=files)
                 if prepared.history is None:
                     return exchange
-                stream = await self._ask(_request(who, exchange.answer.id, prepared))
+                turns = await branches.turns_of(session, prepared.history)
+                stream = await self._ask(_request(who, prepared, turns))
                 _sign(exchange.answer, stream)
         except BaseException:
             if stream is not None:
@@ -162,6 +172,7 @@ class ChatService:
         )  # fmt: skip
         session.add(question)
         await session.flush()
+        await attachments.attach(session, question.id, new.files)
         answer = self._answer(question)
         session.add(answer)
         if parent is None and conversation.title == "":
@@ -207,7 +218,7 @@ async def _already_sent(session: AsyncSession, conversation: Conversation, key: 
         first = select(Message).where(Message.parent_id == message.id).order_by(Message.id).limit(1)
         question, answer = message, (await session.scalars(first)).one()
     view = await conversations.message_of(session, conversation.user_id, answer.id)
-    return Exchange(question, answer, view.model)
+    return Exchange(question, answer, model=view.model)
 
 
 async def _answered(session: AsyncSession, who: Principal, message_id: uuid.UUID) -> tuple[Conversation, Exchange]:
@@ -245,8 +256,8 @@ async def _open_parent(session: AsyncSession, conversation_id: uuid.UUID, spot: 
     return parent
 
 
-def _request(who: Principal, message_id: uuid.UUID, prepared: _Prepared) -> TextRequest:
-    turns = branches.turns_of(prepared.history or ())
+def _request(who: Principal, prepared: _Prepared, turns: Sequence[ChatMessage]) -> TextRequest:
+    message_id = prepared.exchange.answer.id
     return TextRequest(
         id=f"{message_id}/{len(prepared.begun)}" if prepared.begun else str(message_id),
         prompt=ChatPrompt(with_system_prompt(prepared.settings, turns), prepared.begun),

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from assistant.errors import ConflictError, NotFoundError
-from assistant.services import search
+from assistant.services import attachments, search
+from assistant.services.attachments import AttachedFile
 from assistant.services.pages import Place
 from codellama_core.models import (
     ACTIVE_STATUSES,
+    Author,
     ChatSettings,
     Conversation,
     Feedback,
@@ -29,11 +31,12 @@ _PLACE: Final = tuple_(Conversation.updated_at, Conversation.id)
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message with the name of the model that wrote it, and the reader's feedback on it."""
+    """A message with the name of the model that wrote it, the reader's feedback on it, and what is attached to it."""
 
     message: Message
     model: str | None
     feedback: Feedback | None
+    files: Sequence[AttachedFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,10 @@ async def views(
         .order_by(Message.created_at, Message.id)
         .limit(limit)
     )
-    return [MessageView(*row) for row in (await session.execute(query)).all()]
+    rows = (await session.execute(query)).all()
+    asked = [message.id for message, _, _ in rows if message.author is Author.USER]
+    files = await attachments.listed(session, asked) if asked else {}
+    return [MessageView(message, model, verdict, files.get(message.id, ())) for message, model, verdict in rows]
 
 
 def ancestry(message_id: uuid.UUID, depth: int | None = None) -> CTE:

@@ -4,15 +4,18 @@ So a slow reader holds neither memory nor a connection. What is written or delet
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sqlalchemy import literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.services import conversations
+from assistant.services import attachments, conversations
 from assistant.services.conversations import MessageView
 from assistant.services.database import Database
 from codellama_core.models import ApiInteraction, Conversation, Message
+from codellama_core.prompt import ContextFile
 
 BATCH: Final = 50
 Owned = TypeVar("Owned", Conversation, ApiInteraction)
@@ -41,29 +44,42 @@ async def _all_of(database: Database, table: type[Owned], user_id: uuid.UUID) ->
         after = rows[-1].id
 
 
-async def messages_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[MessageView]:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message, and the files attached to it."""
+
+    view: MessageView
+    files: Sequence[ContextFile]
+
+
+async def messages_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[Entry]:
     """All messages of a conversation, of every branch, oldest first; none where it is not theirs."""
     place = tuple_(Message.created_at, Message.id)
     condition = Message.conversation_id == conversation_id
     wanted = condition
     while True:
         async with database.session() as session:
-            views = await conversations.views(session, user_id, wanted, BATCH)
-        for view in views:
-            yield view
-        if len(views) < BATCH:
+            entries = await _entries(session, await conversations.views(session, user_id, wanted, BATCH))
+        for entry in entries:
+            yield entry
+        if len(entries) < BATCH:
             return
-        last = views[-1].message
+        last = entries[-1].view.message
         wanted = condition & (place > tuple_(literal(last.created_at), literal(last.id)))
 
 
-async def branch_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[MessageView]:
+async def _entries(session: AsyncSession, views: Sequence[MessageView]) -> list[Entry]:
+    files = await attachments.texts(session, [view.message.id for view in views if view.files])
+    return [Entry(view, files.get(view.message.id, ())) for view in views]
+
+
+async def branch_of(database: Database, user_id: uuid.UUID, conversation_id: uuid.UUID) -> AsyncIterator[Entry]:
     """The messages of the branch that ends in the newest message, from the first one on."""
     async with database.session() as session:
         path = await conversations.newest_branch(session, conversation_id)
     for start in range(0, len(path), BATCH):
         some = path[start : start + BATCH]
         async with database.session() as session:
-            views = await conversations.views(session, user_id, Message.id.in_(some))
-        for view in sorted(views, key=lambda view: some.index(view.message.id)):
-            yield view
+            entries = await _entries(session, await conversations.views(session, user_id, Message.id.in_(some)))
+        for entry in sorted(entries, key=lambda entry: some.index(entry.view.message.id)):
+            yield entry

@@ -11,10 +11,19 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import ConflictError, InvalidRequestError
-from assistant.services import search
+from assistant.services import attachments, search
 from assistant.services.conversations import MOST_PINNED
 from codellama_core.ids import uuid7
-from codellama_core.models import Author, ChatSettings, Conversation, Feedback, Message, MessageStatus
+from codellama_core.models import (
+    Attachment,
+    Author,
+    ChatSettings,
+    Conversation,
+    Feedback,
+    Message,
+    MessageStatus,
+)
+from codellama_core.prompt import ContextFile
 
 MAX_MESSAGES: Final = 20_000
 
@@ -54,6 +63,7 @@ class ImportedMessage:
     finished_at: datetime | None
     copied_at: datetime | None
     feedback: ImportedFeedback | None
+    files: Sequence[ContextFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,8 @@ def _ordered(number: int, messages: Sequence[ImportedMessage]) -> list[ImportedM
             raise _refusal(f"{place}.{index}.id", "there is a message with this id before")
         if message.parent_id is not None and message.parent_id not in known:
             raise _refusal(f"{place}.{index}.parent_id", "there is no such message in this conversation")
+        if message.files and message.author is not Author.USER:
+            raise _refusal(f"{place}.{index}.attachments", "only questions have attachments")
         seen.add(message.id)
         below[message.parent_id].append(message)
     waiting, found = deque(below[None]), list[ImportedMessage]()
@@ -153,6 +165,9 @@ async def _add(session: AsyncSession, conversation: Conversation, messages: Sequ
         parent = None if message.parent_id is None else ids[message.parent_id]
         rows.append(_row(conversation.id, ids[message.id], parent, times[message.id], message))
     await session.execute(insert(Message), rows)
+    files = [row for each in messages for row in attachments.rows_of(ids[each.id], each.files)]
+    if files:
+        await session.execute(insert(Attachment), files)
     verdicts = [
         {"id": uuid7(), "message_id": ids[each.id], "user_id": conversation.user_id, **_columns(each.feedback)}
         for each in messages

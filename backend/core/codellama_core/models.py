@@ -288,9 +288,24 @@ class Message(Base):
     finished_at: Mapped[datetime | None]
 
 
+class Attachment(Base):
+    """A text file that belongs to a question; it is part of the prompt, see ``codellama_core.prompt.with_files``.
+
+    Those of one message are in the order of their ids.
+    """
+
+    __tablename__ = "attachments"
+
+    id: Mapped[uuid.UUID] = _id()
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    content: Mapped[str]
+
+
 class MessageSearch(Base):
     """The words by which a finished message is found, see ``codellama_core.search``; goes with its message.
 
+    They are the message's own, not those of its attachments.
     ``user_id`` needs no foreign key, for a person's messages go with the person. The index has no list of pending
     entries, because every search would read it.
     """

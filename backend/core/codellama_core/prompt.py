@@ -27,6 +27,7 @@ FIM_PIECES = ("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>")
 RAW_END_OF_INFILL: Final = "<EOT>"
 _SPACED: Final = re.compile(r"(?:<s>)?[ ▁]?<PRE>[ ▁](.*?)[ ▁]▁?<SUF>(.*?)[ ▁]▁?<MID>[ ▁]?", re.DOTALL)
 _TIGHT: Final = re.compile(r"(?:<s>)?[ ▁]?<PRE>(.*?)▁?<SUF>(.*?)▁?<MID>[ ▁]?", re.DOTALL)
+_FENCES: Final = re.compile("`{3,}")
 _LINE_COMMENTS: Final = {
     "#": "bash cfg cmake conf ini jl mk nix pl ps1 py pyi r rb sh tf toml yaml yml",
     "--": "ada elm hs lua sql",
@@ -65,10 +66,26 @@ class SpecialTokens:
 
 @dataclass(frozen=True, slots=True)
 class ContextFile:
-    """Code from elsewhere that helps to fill in. Without a name it is just text."""
+    """A file that belongs to a prompt. Without a name it is just text."""
 
     text: str
     filename: str = ""
+
+
+def with_files(content: str, files: Sequence[ContextFile]) -> str:
+    """A question as the model reads it, in serving and in training: its files, then what is asked about them.
+
+    So another question about the same files goes on from what has been read.
+    """
+    return "\n\n".join([*(fenced(file) for file in files), content])
+
+
+def fenced(file: ContextFile) -> str:
+    """A file under its name, in a fence that is longer than any in it, so that its end is where it seems to be."""
+    name = " ".join(file.filename.split())
+    fence = "`" * max([3, *(len(run) + 1 for run in _FENCES.findall(file.text))])
+    kind = PurePath(name).suffix.removeprefix(".").lower()
+    return f"File {name}:\n{fence}{kind}\n{file.text.rstrip()}\n{fence}"
 
 
 def template_sha256(template: str) -> str:

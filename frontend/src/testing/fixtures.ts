@@ -41,6 +41,7 @@ export function makeMessage(changes: Partial<Message> = {}): Message {
     created_at: AT,
     finished_at: null,
     feedback: null,
+    attachments: [],
     ...changes,
   };
 }
