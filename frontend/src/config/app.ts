@@ -10,6 +10,17 @@ export const MAX_SYSTEM_PROMPT_CHARACTERS = 20_000;
 /** A comment on an answer, in characters. */
 export const MAX_COMMENT_CHARACTERS = 4000;
 
+/** The backend refuses more files with a question, and larger ones (there it counts characters: never more than bytes). */
+export const MAX_FILES = 20;
+export const MAX_FILE_BYTES = 256_000;
+export const MAX_FILES_BYTES = 512_000;
+
+/** From so many characters on, what is pasted had better be a file. */
+export const LONG_PASTE_CHARACTERS = 8_000;
+
+/** How long somebody has to stop typing before the page asks what the question would cost, in milliseconds. */
+export const ESTIMATE_DELAY_MS = 600;
+
 /** A conversation's title, in characters. */
 export const MAX_TITLE_CHARACTERS = 200;
 

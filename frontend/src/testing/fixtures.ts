@@ -4,6 +4,7 @@ import type {
   ChatSettings,
   Conversation,
   ConversationWithMessages,
+  Estimate,
   Me,
   Message,
   ModelsPage,
@@ -42,6 +43,21 @@ export function makeMessage(changes: Partial<Message> = {}): Message {
     finished_at: null,
     feedback: null,
     attachments: [],
+    ...changes,
+  };
+}
+
+export function makeEstimate(changes: Partial<Estimate> = {}): Estimate {
+  return {
+    prompt: { tokens: 2140, at_least: false },
+    content: { tokens: 12, at_least: false },
+    attachments: [],
+    exact: true,
+    limit_tokens: 8191,
+    over_tokens: 0,
+    cached_tokens: 2000,
+    wait_s: 0,
+    reading_s: 4,
     ...changes,
   };
 }

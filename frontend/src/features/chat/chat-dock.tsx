@@ -1,18 +1,31 @@
-import type { Ref } from 'react';
+import { lazy, type Ref, Suspense, useState } from 'react';
 import type { Message } from '@/api/generated';
 import { Notice } from '@/components/ui/notice';
+import { formatCount } from '@/lib/format';
 import { useOnline } from '@/lib/use-online';
+import { AttachButton } from './attach-button';
+import type { Attached } from './attachments';
 import { Composer, type ComposerHandle } from './composer';
 import { ModelLine } from './model-line';
 import { SendNotice } from './send-notice';
+import type { Attachments } from './use-attachments';
 import type { Chosen } from './use-chat-settings';
+import { type Place, useEstimate } from './use-estimate';
 import type { useSend } from './use-send';
 import { useStop } from './use-stop';
 
+const AttachmentChips = lazy(() => import('./attachment-chips'));
+const DraftNotices = lazy(() => import('./draft-notices'));
+const PromptGauge = lazy(() => import('./prompt-gauge'));
+
 interface ChatDockProps {
-  sending: ReturnType<typeof useSend>;
+  sending: Pick<ReturnType<typeof useSend>, 'state' | 'retry' | 'cancel'>;
+  onSend: (content: string, files: readonly Attached[]) => void;
   draft: string;
   onDraft: (text: string) => void;
+  attachments: Attachments;
+  /** Where the draft would go. */
+  place: Place;
   /** The answer being made, if there is one. */
   answering: Message | null;
   /** How the conversation is answered; null while that is not known. */
@@ -21,10 +34,22 @@ interface ChatDockProps {
 }
 
 /** The bottom of the page: the composer, and above it whatever stands in its way. */
-export function ChatDock({ sending, draft, onDraft, answering, chosen, handle }: ChatDockProps) {
+export function ChatDock(props: ChatDockProps) {
+  const { sending, onSend, draft, onDraft, attachments, place, answering, chosen, handle } = props;
   const online = useOnline();
   const { stop, stopping } = useStop(answering);
-  const { state, send, retry, cancel } = sending;
+  const { state, retry, cancel } = sending;
+  const { files } = attachments;
+  const estimate = useEstimate(place, draft, files);
+  const [pasted, setPasted] = useState<string | null>(null);
+  const longPaste = pasted && draft.includes(pasted) ? pasted : null;
+  const makeFile = () => {
+    if (!longPaste) return;
+    attachments.add([new File([longPaste], 'pasted.txt')]);
+    onDraft(draft.replace(longPaste, () => ''));
+  };
+  const busy = state.kind === 'sending' || state.kind === 'waiting';
+  const over = estimate?.over_tokens ? `${formatCount(estimate.over_tokens)} tokens too long` : null;
   return (
     <div className="relative mx-auto flex w-full max-w-[48rem] flex-col gap-2 px-3 pb-3 before:pointer-events-none before:absolute before:inset-x-0 before:-top-6 before:h-6 before:bg-linear-to-t before:from-background before:to-transparent sm:px-6 sm:pb-5">
       {!online && (
@@ -33,15 +58,43 @@ export function ChatDock({ sending, draft, onDraft, answering, chosen, handle }:
         </Notice>
       )}
       <SendNotice state={state} onRetry={retry} onCancel={cancel} />
+      <Suspense>
+        {(longPaste || over || attachments.refused.length > 0) && (
+          <DraftNotices
+            attachments={attachments}
+            estimate={estimate}
+            pasted={longPaste}
+            onMakeFile={makeFile}
+            onKeepText={() => setPasted(null)}
+          />
+        )}
+      </Suspense>
       <Composer
         handle={handle}
         draft={draft}
         onDraft={onDraft}
-        onSend={send}
+        onSend={(content) => onSend(content, files)}
         onStop={stop}
         stopping={stopping}
-        busy={state.kind === 'sending' || state.kind === 'waiting'}
-        blocked={online ? null : 'you are offline'}
+        busy={busy}
+        blocked={online ? over : 'you are offline'}
+        onFiles={attachments.add}
+        onLongPaste={setPasted}
+        top={
+          files.length > 0 && (
+            <Suspense fallback={<div className="h-8" />}>
+              <AttachmentChips files={files} onRemove={busy ? undefined : attachments.remove} />
+            </Suspense>
+          )
+        }
+        tools={<AttachButton onFiles={attachments.add} disabled={busy} />}
+        status={
+          estimate && (
+            <Suspense>
+              <PromptGauge estimate={estimate} />
+            </Suspense>
+          )
+        }
       />
       <ModelLine chosen={chosen} />
     </div>

@@ -18,9 +18,10 @@ import {
 } from './queries';
 import { isActive, threadOf } from './thread';
 import { ThreadView } from './thread-view';
+import { useAttachments } from './use-attachments';
 import { useChatSettings } from './use-chat-settings';
 import { useDraft } from './use-draft';
-import { type Sent, useSend } from './use-send';
+import { type Files, type Sent, useSend } from './use-send';
 
 const nothing = () => undefined;
 
@@ -53,21 +54,26 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   useTitle(title);
 
   const { draft, setDraft, clearDraft } = useDraft(conversationId);
+  const attachments = useAttachments(conversationId);
+  const { clear: clearFiles } = attachments;
   const [edited, setEdited] = useState<string | null>(null);
   const onSent = useCallback(
-    ({ content, spot }: Sent) => {
+    ({ content, files, spot }: Sent) => {
       if (spot.besideId) setEdited(null);
-      else clearDraft(content);
+      else {
+        clearDraft(content);
+        clearFiles(files);
+      }
       composer.current?.focus();
     },
-    [clearDraft],
+    [clearDraft, clearFiles],
   );
   const sending = useSend(conversationId, onSent);
   const { send } = sending;
   const sendAtEnd = useCallback(
-    (content: string) => {
+    (content: string, files: Files) => {
       endOfBranch(client, conversationId).then(
-        (parentId) => send(content, { parentId }),
+        (parentId) => send(content, { parentId }, files),
         (reason) => toast(`The message was not sent. ${sentenceOf(reason)}`),
       );
     },
@@ -75,13 +81,20 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   );
   const answering = thread.find(isActive) ?? null;
   const busy = answering !== null || sending.state.kind === 'sending' || sending.state.kind === 'waiting';
+  const last = thread.at(-1);
+  const place = {
+    conversationId,
+    spot: { parentId: data?.anchor ? last?.id : null },
+    above: `${last?.id} ${last?.status}`,
+  };
   const editing = useMemo(
     () => ({
       id: edited,
       blocked: busy ? 'An answer is on its way; wait for it, or stop it.' : null,
       open: setEdited,
       close: () => setEdited(null),
-      send: (question: Message, content: string) => send(content, { besideId: question.id }),
+      send: (question: Message, content: string, files: Files) =>
+        send(content, { besideId: question.id }, files),
     }),
     [edited, busy, send],
   );
@@ -122,9 +135,12 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
       )}
       <ChatDock
         handle={composer}
-        sending={{ ...sending, send: sendAtEnd }}
+        sending={sending}
+        onSend={sendAtEnd}
         draft={draft}
         onDraft={setDraft}
+        attachments={attachments}
+        place={place}
         answering={answering}
         chosen={chosen}
       />

@@ -1,7 +1,18 @@
 import { ArrowUp, BookMarked, Square } from 'lucide-react';
-import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useRef } from 'react';
+import {
+  type ClipboardEvent,
+  type DragEvent,
+  type KeyboardEvent,
+  type ReactNode,
+  type Ref,
+  useEffect,
+  useImperativeHandle,
+  useRef,
+  useState,
+} from 'react';
 import { IconButton } from '@/components/ui/button';
-import { MAX_MESSAGE_CHARACTERS } from '@/config/app';
+import { LONG_PASTE_CHARACTERS, MAX_MESSAGE_CHARACTERS } from '@/config/app';
+import { cn } from '@/lib/cn';
 import { formatCount } from '@/lib/format';
 import { usePromptLibrary } from '@/lib/prompt-library';
 
@@ -20,11 +31,22 @@ interface ComposerProps {
   busy: boolean;
   /** Why nothing can be sent at all, if so. */
   blocked: string | null;
+  /** Files were dropped or pasted. */
+  onFiles?: (files: File[]) => void;
+  /** So much text was pasted that it had better be a file. */
+  onLongPaste?: (text: string) => void;
+  /** What stands above the text: the files that go with it. */
+  top?: ReactNode;
+  /** Buttons beside the one that sends. */
+  tools?: ReactNode;
+  /** What is to be known of the draft, while nothing keeps it from being sent. */
+  status?: ReactNode;
   handle?: Ref<ComposerHandle>;
 }
 
 /** Where messages are written. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
-export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, blocked, handle }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { draft, onDraft, onSend, onStop, stopping, busy, blocked, onFiles, handle } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
   useAutofocus(area);
@@ -46,14 +68,35 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
     send();
   };
 
+  const onPaste = (event: ClipboardEvent) => {
+    const { files } = event.clipboardData;
+    if (onFiles && files.length > 0) {
+      event.preventDefault();
+      onFiles([...files]);
+      return;
+    }
+    const text = event.clipboardData.getData('text/plain').replaceAll('\r\n', '\n');
+    if (text.length >= LONG_PASTE_CHARACTERS) props.onLongPaste?.(text);
+  };
+  const { dropping, handlers } = useDrop(busy ? undefined : onFiles);
+
   return (
-    <div className="rounded-2xl border border-input bg-card shadow-card transition-colors focus-within:border-ring">
+    <section
+      aria-label="Your message"
+      {...handlers}
+      className={cn(
+        'relative rounded-2xl border border-input bg-card shadow-card transition-colors focus-within:border-ring',
+        dropping && 'border-ring border-dashed bg-accent',
+      )}
+    >
+      {props.top && <div className="px-3 pt-3">{props.top}</div>}
       <textarea
         ref={area}
         data-composer
         value={draft}
         onChange={(event) => onDraft(event.target.value)}
         onKeyDown={onKeyDown}
+        onPaste={onPaste}
         readOnly={busy}
         rows={1}
         aria-label="Message"
@@ -61,15 +104,19 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
         className="field-sizing-content block max-h-[40dvh] min-h-12 w-full pointer-coarse:text-[1rem] resize-none bg-transparent px-4 pt-3 pb-1 outline-none placeholder:text-muted-foreground"
       />
       <div className="flex items-center gap-2 p-2">
-        <IconButton label="Saved prompts" size="icon-lg" disabled={busy} onClick={library.choose}>
-          <BookMarked aria-hidden />
-        </IconButton>
+        <div className="flex">
+          {props.tools}
+          <IconButton label="Saved prompts" size="icon-lg" disabled={busy} onClick={library.choose}>
+            <BookMarked aria-hidden />
+          </IconButton>
+        </div>
         <p className="min-w-0 flex-1 truncate text-muted-foreground text-xs" title={reason ?? undefined}>
-          {notSent ?? (
-            <span className="pointer-coarse:hidden">
-              Enter sends, Shift+Enter starts a new line, / puts in a prompt
-            </span>
-          )}
+          {notSent ??
+            (props.status || (
+              <span className="pointer-coarse:hidden">
+                Enter sends, Shift+Enter starts a new line, / puts in a prompt
+              </span>
+            ))}
         </p>
         {onStop ? (
           <IconButton label="Stop" variant="primary" size="icon-lg" disabled={stopping} onClick={onStop}>
@@ -87,8 +134,29 @@ export function Composer({ draft, onDraft, onSend, onStop, stopping, busy, block
           </IconButton>
         )}
       </div>
-    </div>
+    </section>
   );
+}
+
+/** Files that are dragged over it and let go. */
+function useDrop(onFiles: ((files: File[]) => void) | undefined) {
+  const [dropping, setDropping] = useState(false);
+  if (!onFiles) return { dropping: false, handlers: {} };
+  const handlers = {
+    onDragOver: (event: DragEvent) => {
+      if (!event.dataTransfer.types.includes('Files')) return;
+      event.preventDefault();
+      setDropping(true);
+    },
+    onDragLeave: () => setDropping(false),
+    onDrop: (event: DragEvent) => {
+      setDropping(false);
+      if (event.dataTransfer.files.length === 0) return;
+      event.preventDefault();
+      onFiles([...event.dataTransfer.files]);
+    },
+  };
+  return { dropping, handlers };
 }
 
 function reasonNotToSend(draft: string, answering: boolean, busy: boolean): string | null {

@@ -2,22 +2,29 @@ import { useNavigate } from '@tanstack/react-router';
 import { useCallback } from 'react';
 import { useTitle } from '@/lib/use-title';
 import { ChatDock } from './chat-dock';
+import { useAttachments } from './use-attachments';
 import { useNewChatSettings } from './use-chat-settings';
 import { useDraft } from './use-draft';
+import type { Place } from './use-estimate';
 import { type Sent, useSend } from './use-send';
 import { Welcome } from './welcome';
+
+const NEW: Place = { conversationId: null, spot: {}, above: '' };
 
 /** The empty page: the first message makes the conversation. */
 export function NewChat() {
   useTitle(null);
   const navigate = useNavigate();
   const { draft, setDraft, clearDraft } = useDraft(null);
+  const attachments = useAttachments(null);
+  const { clear: clearFiles } = attachments;
   const onSent = useCallback(
-    ({ conversationId, content }: Sent) => {
+    ({ conversationId, content, files }: Sent) => {
       clearDraft(content);
+      clearFiles(files);
       void navigate({ to: '/c/$conversationId', params: { conversationId } });
     },
-    [navigate, clearDraft],
+    [navigate, clearDraft, clearFiles],
   );
   const chosen = useNewChatSettings();
   const sending = useSend(null, onSent, chosen.settings);
@@ -31,7 +38,16 @@ export function NewChat() {
         onPick={pick}
         disabled={sending.state.kind === 'sending' || sending.state.kind === 'waiting'}
       />
-      <ChatDock sending={sending} draft={draft} onDraft={setDraft} answering={null} chosen={chosen} />
+      <ChatDock
+        sending={sending}
+        onSend={(content, files) => sending.send(content, {}, files)}
+        draft={draft}
+        onDraft={setDraft}
+        attachments={attachments}
+        place={NEW}
+        answering={null}
+        chosen={chosen}
+      />
     </div>
   );
 }

@@ -3,7 +3,9 @@ import { lazy, memo, Suspense } from 'react';
 import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
 import { usePromptLibrary } from '@/lib/prompt-library';
+import type { Files } from './use-send';
 
+const AttachmentChips = lazy(() => import('./attachment-chips'));
 const QuestionEditor = lazy(() => import('./question-editor'));
 
 /** How a question is asked in another way. */
@@ -14,7 +16,7 @@ export interface Editing {
   blocked: string | null;
   open: (id: string) => void;
   close: () => void;
-  send: (question: Message, content: string) => void;
+  send: (question: Message, content: string, files: Files) => void;
 }
 
 interface QuestionProps {
@@ -39,8 +41,15 @@ export const Question = memo(function Question({ message, editing }: QuestionPro
           <PencilLine aria-hidden />
         </IconButton>
       )}
-      <div className="max-w-[min(36rem,88%)] whitespace-pre-wrap rounded-2xl rounded-br-md bg-secondary px-4 py-2.5 [overflow-wrap:anywhere]">
-        {message.content}
+      <div className="flex min-w-0 max-w-[min(36rem,88%)] flex-col items-end gap-1.5">
+        {message.attachments.length > 0 && (
+          <Suspense fallback={<div className="h-8" />}>
+            <AttachmentChips files={message.attachments} />
+          </Suspense>
+        )}
+        <div className="max-w-full whitespace-pre-wrap rounded-2xl rounded-br-md bg-secondary px-4 py-2.5 [overflow-wrap:anywhere]">
+          {message.content}
+        </div>
       </div>
     </article>
   );

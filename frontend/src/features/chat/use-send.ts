@@ -5,6 +5,7 @@ import {
   type ConversationDetail,
   continueAnswer,
   createConversation,
+  type NewAttachment,
   regenerateAnswer,
   type SendResult,
   sendMessage,
@@ -26,7 +27,7 @@ export type SendState =
 
 /** What the server is asked for. The key is the same for every try, so that however often it is sent it is done once. */
 type Attempt =
-  | { kind: 'message'; content: string; spot: Spot; key: string }
+  | { kind: 'message'; content: string; files: Files; spot: Spot; key: string }
   | { kind: 'another'; answerId: string; key: string }
   | { kind: 'more'; answerId: string };
 
@@ -36,12 +37,16 @@ export interface Spot {
   besideId?: string;
 }
 
+export type Files = readonly NewAttachment[];
+
 export interface Sent {
   conversationId: string;
   content: string;
+  files: Files;
   spot: Spot;
 }
 
+const NO_FILES: Files = [];
 const IDLE: SendState = { kind: 'idle' };
 const DEFAULT_WAIT_S = 5;
 
@@ -78,8 +83,7 @@ export function useSend(
       attempt.current = null;
       setState(IDLE);
       store(id, result);
-      if (current.kind === 'message')
-        onSent({ conversationId: id, content: current.content, spot: current.spot });
+      if (current.kind === 'message') onSent({ conversationId: id, ...current });
     } catch (error) {
       setState(refused(error));
       // Whoever asks who is signed in is led to the sign-in; the draft waits.
@@ -89,14 +93,15 @@ export function useSend(
   }, [client, conversationId, onSent, store, settings]);
 
   const send = useCallback(
-    (content: string, spot: Spot = {}) => {
+    (content: string, spot: Spot = {}, files: Files = NO_FILES) => {
       const previous = attempt.current;
       const same =
         previous?.kind === 'message' &&
         previous.content === content &&
+        previous.files === files &&
         previous.spot.parentId === spot.parentId &&
         previous.spot.besideId === spot.besideId;
-      attempt.current = same ? previous : { kind: 'message', content, spot, key: randomId() };
+      attempt.current = same ? previous : { kind: 'message', content, files, spot, key: randomId() };
       void run();
     },
     [run],
@@ -151,6 +156,7 @@ function request(conversationId: string, attempt: Attempt) {
         path: { conversation_id: conversationId },
         body: {
           content: attempt.content,
+          attachments: attempt.files.map(({ name, content }) => ({ name, content })),
           parent_id: attempt.spot.parentId,
           beside_id: attempt.spot.besideId,
           idempotency_key: attempt.key,
