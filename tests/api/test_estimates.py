@@ -41,6 +41,14 @@ def test_a_question_takes_the_tokens_that_were_foreseen(
     assert (then["prompt"]["tokens"], then["cached_tokens"]) == (second["prompt_tokens"], second["cached_tokens"])
 
 
+def test_a_system_prompt_counts(client: httpx.Client) -> None:
+    system = "Answer in one line. " * 20
+    fresh = estimate(client, None, "Hello", system_prompt=system)
+    conversation = client.post("/api/conversations", json={"settings": {"system_prompt": system}}).json()["id"]
+    assert estimate(client, conversation, "Hello")["prompt"] == fresh["prompt"]
+    assert fresh["prompt"]["tokens"] > estimate(client, None, "Hello")["prompt"]["tokens"] + 20
+
+
 def test_an_edit_far_up_says_how_much_is_read_again(client: httpx.Client, conversation: str) -> None:
     first = send(client, conversation, "Write a function that adds two numbers", attachments=FILES)
     answer_of(client, first["assistant_message"]["id"])

@@ -8,24 +8,31 @@ from pydantic import ConfigDict, Field
 
 from assistant.api.attachment_schemas import Attachments, AttachmentText, files_of
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
-from assistant.api.schemas import MAX_TEXT, Out, PlainText, Strict
+from assistant.api.schemas import MAX_TEXT, Out, PlainText, Strict, SystemPrompt
 from assistant.services import attachments, estimates
 from assistant.services.branches import Spot
 from assistant.services.estimates import Draft, Estimate
 from assistant.services.generators.types import Length
+from codellama_core.models import ChatSettings
 
 router = APIRouter(prefix="/api", tags=["conversations"])
 
 
-class NewQuestion(Strict):
-    """A question that would begin a conversation; it may not be finished."""
+class HalfQuestion(Strict):
+    """A question that may not be finished."""
 
     content: Annotated[PlainText, Field(max_length=MAX_TEXT)]
     attachments: Attachments = Field(default=[])
 
 
-class NextQuestion(NewQuestion):
-    """The same in a conversation; ``parent_id`` and ``beside_id`` as when it is sent."""
+class NewQuestion(HalfQuestion):
+    """It would begin a conversation, with this system prompt."""
+
+    system_prompt: SystemPrompt | None = None
+
+
+class NextQuestion(HalfQuestion):
+    """It would go on with a conversation; ``parent_id`` and ``beside_id`` as when it is sent."""
 
     parent_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
     beside_id: Annotated[uuid.UUID | None, Field(strict=False)] = None
@@ -76,7 +83,7 @@ def _part(length: Length) -> PartTokens:
 @router.post("/conversations/estimate")
 async def estimate_new_question(body: NewQuestion, principal: PrincipalDep, resources: ResourcesDep) -> EstimateOut:
     """How much of the context the first question of a conversation would take, and how long until the first word."""
-    draft = Draft(body.content, files_of(body.attachments))
+    draft = Draft(body.content, files_of(body.attachments), settings=ChatSettings(system_prompt=body.system_prompt))
     return EstimateOut.of(await estimates.estimate(resources.database, resources.generator, principal, draft))
 
 

@@ -179,10 +179,13 @@ class ConversationDetail(ConversationOut):
 Title = Annotated[PlainText, Field(min_length=1, max_length=200)]
 
 
+SystemPrompt = Annotated[PlainText, Field(min_length=1, max_length=MAX_SYSTEM_PROMPT, pattern=r"\S")]
+
+
 class ChatSettingsIn(Strict):
     """What to set; null is the server's default again. ``model`` is one of ``/api/models/served``, by name or alias."""
 
-    system_prompt: Annotated[PlainText, Field(min_length=1, max_length=MAX_SYSTEM_PROMPT, pattern=r"\S")] | None = None
+    system_prompt: SystemPrompt | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None

@@ -17,12 +17,13 @@ from codellama_core.prompt import ChatMessage, ContextFile, fenced, with_files
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question that may not be finished; without a conversation it begins a new one."""
+    """A question that may not be finished; without a conversation it begins a new one, with these ``settings``."""
 
     content: str
     files: Sequence[ContextFile]
     conversation_id: uuid.UUID | None = None
     spot: Spot = field(default_factory=Spot)
+    settings: ChatSettings = field(default_factory=ChatSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ async def estimate(database: Database, generator: Generator, who: Principal, dra
     Raises NotFoundError, InvalidRequestError (no such spot), ModelUnavailableError.
     """
     above: Sequence[ChatMessage] = ()
-    settings = ChatSettings()
+    settings = draft.settings
     if draft.conversation_id is not None:
         async with database.session() as session:
             settings = (await conversations.owned(session, who.id, draft.conversation_id)).settings

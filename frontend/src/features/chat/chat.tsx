@@ -85,7 +85,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   const place = {
     conversationId,
     spot: { parentId: data?.anchor ? last?.id : null },
-    above: `${last?.id} ${last?.status}`,
+    above: `${last?.id} ${last?.status} ${JSON.stringify(data?.settings)}`,
   };
   const editing = useMemo(
     () => ({

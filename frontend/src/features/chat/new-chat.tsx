@@ -9,8 +9,6 @@ import type { Place } from './use-estimate';
 import { type Sent, useSend } from './use-send';
 import { Welcome } from './welcome';
 
-const NEW: Place = { conversationId: null, spot: {}, above: '' };
-
 /** The empty page: the first message makes the conversation. */
 export function NewChat() {
   useTitle(null);
@@ -28,6 +26,8 @@ export function NewChat() {
   );
   const chosen = useNewChatSettings();
   const sending = useSend(null, onSent, chosen.settings);
+  const { system_prompt: systemPrompt = null } = chosen.settings;
+  const place: Place = { conversationId: null, spot: {}, above: systemPrompt ?? '', systemPrompt };
   const pick = (prompt: string) => {
     setDraft(prompt);
     sending.send(prompt);
@@ -44,7 +44,7 @@ export function NewChat() {
         draft={draft}
         onDraft={setDraft}
         attachments={attachments}
-        place={NEW}
+        place={place}
         answering={null}
         chosen={chosen}
       />

@@ -11,6 +11,8 @@ export interface Place {
   spot: Spot;
   /** Changes when what is above the question does. */
   above: string;
+  /** Of a new conversation. */
+  systemPrompt?: string | null;
 }
 
 /** What a question would cost, a moment after its last change; null while that is not known, and for an empty one. */
@@ -32,7 +34,7 @@ export function useEstimate(place: Place, content: string, files: readonly NewAt
 }
 
 async function ask(
-  { conversationId, spot }: Place,
+  { conversationId, spot, systemPrompt }: Place,
   content: string,
   files: readonly NewAttachment[],
   signal: AbortSignal,
@@ -40,7 +42,8 @@ async function ask(
   const attachments = files.map(({ name, content }) => ({ name, content }));
   const options = { signal, throwOnError: true } as const;
   if (!conversationId) {
-    const { data } = await estimateNewQuestion({ body: { content, attachments }, ...options });
+    const body = { content, attachments, system_prompt: systemPrompt };
+    const { data } = await estimateNewQuestion({ body, ...options });
     return data;
   }
   const body = { content, attachments, parent_id: spot.parentId, beside_id: spot.besideId };
