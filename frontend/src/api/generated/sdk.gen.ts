@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerCopiedData, AnswerCopiedErrors, AnswerCopiedResponses, BeginOidcData, BeginOidcErrors, ChallengeModelData, ChallengeModelErrors, ChallengeModelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CountTrainingRowsData, CountTrainingRowsErrors, CountTrainingRowsResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndChallengeData, EndChallengeErrors, EndChallengeResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PromoteModelData, PromoteModelErrors, PromoteModelResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
+import type { AnswerCopiedData, AnswerCopiedErrors, AnswerCopiedResponses, BeginOidcData, BeginOidcErrors, ChallengeModelData, ChallengeModelErrors, ChallengeModelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CountTrainingRowsData, CountTrainingRowsErrors, CountTrainingRowsResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndChallengeData, EndChallengeErrors, EndChallengeResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, EstimateNewQuestionData, EstimateNewQuestionErrors, EstimateNewQuestionResponses, EstimateQuestionData, EstimateQuestionErrors, EstimateQuestionResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetAttachmentData, GetAttachmentErrors, GetAttachmentResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PromoteModelData, PromoteModelErrors, PromoteModelResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -419,6 +419,59 @@ export const sendMessage = <ThrowOnError extends boolean = false>(options: Optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Estimate New Question
+ *
+ * How much of the context the first question of a conversation would take, and how long until the first word.
+ */
+export const estimateNewQuestion = <ThrowOnError extends boolean = false>(options: Options<EstimateNewQuestionData, ThrowOnError>): RequestResult<EstimateNewQuestionResponses, EstimateNewQuestionErrors, ThrowOnError> => (options.client ?? client).post<EstimateNewQuestionResponses, EstimateNewQuestionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/estimate',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Estimate Question
+ *
+ * How much of the context the branch and a question would take, and how long until the first word.
+ */
+export const estimateQuestion = <ThrowOnError extends boolean = false>(options: Options<EstimateQuestionData, ThrowOnError>): RequestResult<EstimateQuestionResponses, EstimateQuestionErrors, ThrowOnError> => (options.client ?? client).post<EstimateQuestionResponses, EstimateQuestionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/{conversation_id}/estimate',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get Attachment
+ *
+ * A file as it was attached to one of one's own questions.
+ */
+export const getAttachment = <ThrowOnError extends boolean = false>(options: Options<GetAttachmentData, ThrowOnError>): RequestResult<GetAttachmentResponses, GetAttachmentErrors, ThrowOnError> => (options.client ?? client).get<GetAttachmentResponses, GetAttachmentErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/attachments/{attachment_id}',
+    ...options
 });
 
 /**

@@ -182,6 +182,10 @@ export type Message = {
      */
     finished_at: string | null;
     feedback: Feedback | null;
+    /**
+     * Attachments
+     */
+    attachments: Array<Attachment>;
 };
 
 /**
@@ -218,6 +222,26 @@ export type Feedback = {
      * Correction
      */
     correction: string | null;
+};
+
+/**
+ * Attachment
+ *
+ * ``size`` is in bytes.
+ */
+export type Attachment = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Size
+     */
+    size: number;
 };
 
 /**
@@ -885,6 +909,10 @@ export type ExportedMessage = {
      */
     copied_at?: string | null;
     feedback?: FeedbackIn | null;
+    /**
+     * Attachments
+     */
+    attachments?: Array<NewAttachment>;
 };
 
 /**
@@ -909,6 +937,22 @@ export type FeedbackIn = {
      * Correction
      */
     correction?: string | null;
+};
+
+/**
+ * NewAttachment
+ *
+ * A text file; ``name`` may have folders in it.
+ */
+export type NewAttachment = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Content
+     */
+    content: string;
 };
 
 /**
@@ -1187,6 +1231,7 @@ export type UpdateConversation = {
  *
  * Continues after the newest message, after ``parent_id``, or asks the question ``beside_id`` in another way.
  *
+ * ``attachments`` are put before it in the prompt, whole, and stay with it.
  * The same idempotency key twice is one message.
  */
 export type SendMessage = {
@@ -1203,6 +1248,10 @@ export type SendMessage = {
      */
     beside_id?: string | null;
     /**
+     * Attachments
+     */
+    attachments?: Array<NewAttachment>;
+    /**
      * Idempotency Key
      */
     idempotency_key?: string | null;
@@ -1214,6 +1263,128 @@ export type SendMessage = {
 export type SendResult = {
     user_message: Message;
     assistant_message: Message;
+};
+
+/**
+ * NewQuestion
+ *
+ * It would begin a conversation, with this system prompt.
+ */
+export type NewQuestion = {
+    /**
+     * Content
+     */
+    content: string;
+    /**
+     * Attachments
+     */
+    attachments?: Array<NewAttachment>;
+    /**
+     * System Prompt
+     */
+    system_prompt?: string | null;
+};
+
+/**
+ * Estimate
+ *
+ * Tokens and seconds; null is what this server cannot know.
+ *
+ * ``prompt`` is all that the model would read, of which ``content`` and ``attachments`` are parts and the rest is the
+ * conversation above. It reads ``limit_tokens`` at most; ``over_tokens`` have to be cut. ``cached_tokens`` need not be
+ * read again. The answer would wait ``wait_s`` for its start, and then read for ``reading_s``.
+ */
+export type Estimate = {
+    prompt: PartTokens;
+    content: PartTokens;
+    /**
+     * Attachments
+     */
+    attachments: Array<PartTokens>;
+    /**
+     * Exact
+     *
+     * False where tokens are guessed from the length of the text
+     */
+    exact: boolean;
+    /**
+     * Limit Tokens
+     */
+    limit_tokens: number | null;
+    /**
+     * Over Tokens
+     */
+    over_tokens: number;
+    /**
+     * Cached Tokens
+     */
+    cached_tokens: number | null;
+    /**
+     * Wait S
+     */
+    wait_s: number | null;
+    /**
+     * Reading S
+     */
+    reading_s: number | null;
+};
+
+/**
+ * PartTokens
+ *
+ * ``at_least``: so many or more, because it is too long to be counted.
+ */
+export type PartTokens = {
+    /**
+     * Tokens
+     */
+    tokens: number;
+    /**
+     * At Least
+     */
+    at_least: boolean;
+};
+
+/**
+ * NextQuestion
+ *
+ * It would go on with a conversation; ``parent_id`` and ``beside_id`` as when it is sent.
+ */
+export type NextQuestion = {
+    /**
+     * Content
+     */
+    content: string;
+    /**
+     * Attachments
+     */
+    attachments?: Array<NewAttachment>;
+    /**
+     * Parent Id
+     */
+    parent_id?: string | null;
+    /**
+     * Beside Id
+     */
+    beside_id?: string | null;
+};
+
+/**
+ * AttachmentText
+ */
+export type AttachmentText = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Content
+     */
+    content: string;
 };
 
 /**
@@ -3603,6 +3774,191 @@ export type SendMessageResponses = {
 };
 
 export type SendMessageResponse = SendMessageResponses[keyof SendMessageResponses];
+
+export type EstimateNewQuestionData = {
+    body: NewQuestion;
+    path?: never;
+    query?: never;
+    url: '/api/conversations/estimate';
+};
+
+export type EstimateNewQuestionErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EstimateNewQuestionError = EstimateNewQuestionErrors[keyof EstimateNewQuestionErrors];
+
+export type EstimateNewQuestionResponses = {
+    /**
+     * Successful Response
+     */
+    200: Estimate;
+};
+
+export type EstimateNewQuestionResponse = EstimateNewQuestionResponses[keyof EstimateNewQuestionResponses];
+
+export type EstimateQuestionData = {
+    body: NextQuestion;
+    path: {
+        /**
+         * Conversation Id
+         */
+        conversation_id: string;
+    };
+    query?: never;
+    url: '/api/conversations/{conversation_id}/estimate';
+};
+
+export type EstimateQuestionErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EstimateQuestionError = EstimateQuestionErrors[keyof EstimateQuestionErrors];
+
+export type EstimateQuestionResponses = {
+    /**
+     * Successful Response
+     */
+    200: Estimate;
+};
+
+export type EstimateQuestionResponse = EstimateQuestionResponses[keyof EstimateQuestionResponses];
+
+export type GetAttachmentData = {
+    body?: never;
+    path: {
+        /**
+         * Attachment Id
+         */
+        attachment_id: string;
+    };
+    query?: never;
+    url: '/api/attachments/{attachment_id}';
+};
+
+export type GetAttachmentErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type GetAttachmentError = GetAttachmentErrors[keyof GetAttachmentErrors];
+
+export type GetAttachmentResponses = {
+    /**
+     * Successful Response
+     */
+    200: AttachmentText;
+};
+
+export type GetAttachmentResponse = GetAttachmentResponses[keyof GetAttachmentResponses];
 
 export type RegenerateAnswerData = {
     body: Regenerate;

@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { answerCopied, beginOidc, challengeModel, changePassword, choosePassword, continueAnswer, countTrainingRows, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endChallenge, endOidc, eraseDocument, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, promoteModel, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
-import type { AnswerCopiedData, AnswerCopiedError, AnswerCopiedResponse, BeginOidcData, BeginOidcError, ChallengeModelData, ChallengeModelError, ChallengeModelResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CountTrainingRowsData, CountTrainingRowsError, CountTrainingRowsResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndChallengeData, EndChallengeError, EndChallengeResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PromoteModelData, PromoteModelError, PromoteModelResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
+import { answerCopied, beginOidc, challengeModel, changePassword, choosePassword, continueAnswer, countTrainingRows, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endChallenge, endOidc, eraseDocument, estimateNewQuestion, estimateQuestion, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getAttachment, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, promoteModel, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
+import type { AnswerCopiedData, AnswerCopiedError, AnswerCopiedResponse, BeginOidcData, BeginOidcError, ChallengeModelData, ChallengeModelError, ChallengeModelResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CountTrainingRowsData, CountTrainingRowsError, CountTrainingRowsResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndChallengeData, EndChallengeError, EndChallengeResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, EstimateNewQuestionData, EstimateNewQuestionError, EstimateNewQuestionResponse, EstimateQuestionData, EstimateQuestionError, EstimateQuestionResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetAttachmentData, GetAttachmentError, GetAttachmentResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PromoteModelData, PromoteModelError, PromoteModelResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -689,6 +689,64 @@ export const sendMessageMutation = (options?: Partial<Options<SendMessageData>>)
     };
     return mutationOptions;
 };
+
+/**
+ * Estimate New Question
+ *
+ * How much of the context the first question of a conversation would take, and how long until the first word.
+ */
+export const estimateNewQuestionMutation = (options?: Partial<Options<EstimateNewQuestionData>>): UseMutationOptions<EstimateNewQuestionResponse, EstimateNewQuestionError, Options<EstimateNewQuestionData>> => {
+    const mutationOptions: UseMutationOptions<EstimateNewQuestionResponse, EstimateNewQuestionError, Options<EstimateNewQuestionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await estimateNewQuestion({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Estimate Question
+ *
+ * How much of the context the branch and a question would take, and how long until the first word.
+ */
+export const estimateQuestionMutation = (options?: Partial<Options<EstimateQuestionData>>): UseMutationOptions<EstimateQuestionResponse, EstimateQuestionError, Options<EstimateQuestionData>> => {
+    const mutationOptions: UseMutationOptions<EstimateQuestionResponse, EstimateQuestionError, Options<EstimateQuestionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await estimateQuestion({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getAttachmentQueryKey = (options: Options<GetAttachmentData>) => createQueryKey('getAttachment', options);
+
+/**
+ * Get Attachment
+ *
+ * A file as it was attached to one of one's own questions.
+ */
+export const getAttachmentOptions = (options: Options<GetAttachmentData>) => queryOptions<GetAttachmentResponse, GetAttachmentError, GetAttachmentResponse, ReturnType<typeof getAttachmentQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getAttachment({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getAttachmentQueryKey(options)
+});
 
 /**
  * Regenerate Answer
