@@ -11,6 +11,7 @@ import { isRetryable, isUnfinished, outcomeSentence } from './stages';
 import { isActive } from './thread';
 import { useCopied } from './use-copied';
 import { useGeneration } from './use-generation';
+import { useTabMark } from './use-tab-mark';
 
 interface AnswerProps {
   message: Message;
@@ -28,6 +29,7 @@ export const Answer = memo(function Answer({ message: stored, onRetry, onContinu
   const active = isActive(message);
   const article = useRef<HTMLElement>(null);
   const onCopied = useCopied(article, message.id);
+  useTabMark(stream, active);
   const text = active ? stream.text : message.content;
   return (
     <article

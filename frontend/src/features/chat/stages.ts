@@ -19,6 +19,18 @@ export function stageSentence({ stage, connection, text }: StreamState): string 
   }
 }
 
+/** The same in the few words that a tab has room for. */
+export function tabMark({ stage }: StreamState): string {
+  switch (stage.kind) {
+    case 'queued':
+      return `Queued (${stage.position} ahead) ·`;
+    case 'reading':
+      return `Reading ${percent(stage.done, stage.total)} % ·`;
+    default:
+      return 'Writing ·';
+  }
+}
+
 function queued(position: number, etaS: number): string {
   return position > 0
     ? `Queued, ${position} ahead, ${formatEta(etaS)}`
