@@ -7,7 +7,12 @@ export function AttachButton({ onFiles, disabled }: { onFiles: (files: File[]) =
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <IconButton label="Attach files" size="icon-lg" disabled={disabled} onClick={() => input.current?.click()}>
+      <IconButton
+        label="Attach files"
+        size="icon-lg"
+        disabled={disabled}
+        onClick={() => input.current?.click()}
+      >
         <Paperclip aria-hidden />
       </IconButton>
       <input
