@@ -1,14 +1,16 @@
 """Search, and opening a long conversation, on a database of a million messages.
 
-    python -m tests.load.history --messages 1000000
+    python -m tests.load.history --messages 1000000 [--keep FOLDER]
 
-Two hundred people, one of whom wrote a tenth of everything; three years; words by Zipf's law. All is asked through the
-services, so snippets and the database's round trips count. The worst cases are among the queries: a word of 30 % of all
-messages, one that was as common but only long ago, and a phrase of two common words that nobody wrote.
+Filling takes minutes; with ``--keep`` a second run measures the same database again. Two hundred people, one of whom
+wrote a tenth of everything; three years; words by Zipf's law. All is asked through the services, so snippets and the
+database's round trips count. The worst cases are among the queries: a word of 30 % of all messages, one that was as
+common but only long ago, and a phrase of two common words that nobody wrote.
 """
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import os
 import random
@@ -89,7 +91,7 @@ def _word(number: int) -> str:
     return word
 
 
-def fill(connection: "psycopg.Connection[Any]", messages: int, seed: int = 1) -> Filled:
+def fill(connection: "psycopg.Connection[Any]", messages: int, seed: int = 1) -> None:
     """Rows in the order of time, as they come in life; the indexes are made afterwards."""
     rng = random.Random(seed)
     people = [uuid7() for _ in range(USERS)]
@@ -109,9 +111,14 @@ def fill(connection: "psycopg.Connection[Any]", messages: int, seed: int = 1) ->
     connection.execute(
         "CREATE INDEX ix_message_search_words ON message_search USING gin (words) WITH (fastupdate = off)"
     )
-    for table in ("conversations", "messages", "message_search"):
-        connection.execute(f"VACUUM ANALYZE {table}")
-    return Filled(people[0], people[1], max(rows, key=lambda row: row.turn).conversation)
+
+
+def filled(connection: "psycopg.Connection[Any]") -> Filled | None:
+    """Whom and what to measure in a database that is filled, None in an empty one."""
+    people = "SELECT id FROM users WHERE email = ANY('{0@example.org,1@example.org}') ORDER BY email"
+    longest = "SELECT conversation_id FROM messages GROUP BY conversation_id ORDER BY count(*) DESC, 1 LIMIT 1"
+    found = [row[0] for query in (people, longest) for row in connection.execute(query)]
+    return Filled(*found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +189,18 @@ def _copy_search(connection: "psycopg.Connection[Any]", rows: list[Row], pool: l
             copy.write_row((row.id, row.owner, row.at, f"{vector(row.owner, row.at)} {others}"))
 
 
-async def measure(url: str, filled: Filled, rounds: int) -> None:
+async def measure(url: str, of: Filled, rounds: int) -> None:
     database = Database(url)
     try:
-        for share, user in (("a tenth", filled.heavy), ("a two hundredth", filled.light)):
+        for share, user in (("a tenth", of.heavy), ("a two hundredth", of.light)):
             print(f"\nsomebody who wrote {share} of all messages")
-            for name, query in QUERIES.items():
-                await report(name, rounds, partial(_search, database, user, query))
+            times = [
+                await report(name, rounds, partial(_search, database, user, query)) for name, query in QUERIES.items()
+            ]
+            print(_line("all of these, each as often", [time for each in times for time in each]), flush=True)
         print("\nconversations")
-        await report("the end of the longest one", rounds, lambda n: _open(database, filled))
-        await report("all of my conversations, first page", rounds, lambda n: _list(database, filled.heavy))
+        await report("the end of the longest one", rounds, lambda n: _open(database, of))
+        await report("all of my conversations, first page", rounds, lambda n: _list(database, of.heavy))
     finally:
         await database.close()
 
@@ -202,9 +211,9 @@ async def _search(database: Database, user: uuid.UUID, query: str, n: int) -> in
         return len(await search.find(session, user, asked, None, 20))
 
 
-async def _open(database: Database, filled: Filled) -> int:
+async def _open(database: Database, of: Filled) -> int:
     async with database.session() as session:
-        thread = await threads.window(session, filled.heavy, filled.long, threads.Window(200))
+        thread = await threads.window(session, of.heavy, of.long, threads.Window(200))
         return len(thread.views)
 
 
@@ -213,31 +222,55 @@ async def _list(database: Database, user: uuid.UUID) -> int:
         return len(await conversations.list_of(session, user, conversations.Filter(), None, 50))
 
 
-async def report(name: str, rounds: int, ask: Callable[[int], Awaitable[int]]) -> None:
+async def report(name: str, rounds: int, ask: Callable[[int], Awaitable[int]]) -> list[float]:
+    """Ask again and again; the times in milliseconds."""
     await ask(0)
     times, found = [], 0
     for n in range(1, rounds + 1):
         started = time.perf_counter()
         found = max(found, await ask(n))
         times.append((time.perf_counter() - started) * 1e3)
-    p50, p95 = statistics.median(times), percentile(times, 0.95)
-    print(f"  {name:34} p50 {p50:7.1f} ms   p95 {p95:7.1f} ms   up to {found} rows", flush=True)
+    print(f"{_line(name, times)}   up to {found} rows", flush=True)
+    return times
+
+
+def _line(name: str, times: list[float]) -> str:
+    return f"  {name:34} p50 {statistics.median(times):7.1f} ms   p95 {percentile(times, 0.95):7.1f} ms"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=50, help="how often each query is asked")
+    parser.add_argument("--keep", type=Path, help="where the database stays; it is filled once")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, embedded_database(Path(folder)) as url:
-        started = time.monotonic()
-        with psycopg.connect(url, autocommit=True) as connection:
-            filled = fill(connection, arguments.messages)
-            for table in ("messages", "message_search", "ix_message_search_words"):
-                size = connection.execute("SELECT pg_total_relation_size(%s::regclass)", [table]).fetchone()
-                print(f"{table}: {size[0] / 2**20:.0f} MiB" if size else "")
-        print(f"{arguments.messages} messages in {time.monotonic() - started:.0f} s on {os.cpu_count()} CPUs")
-        asyncio.run(measure(url, filled, arguments.rounds))
+    with contextlib.ExitStack() as stack:
+        folder = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        url = stack.enter_context(embedded_database(folder, keep=arguments.keep is not None))
+        with psycopg.connect(url) as connection:
+            of = filled(connection) or _made(connection, arguments.messages)
+            _print_sizes(connection)
+        asyncio.run(measure(url, of, arguments.rounds))
+
+
+def _made(connection: "psycopg.Connection[Any]", messages: int) -> Filled:
+    started = time.monotonic()
+    fill(connection, messages)
+    connection.commit()
+    connection.autocommit = True
+    for table in ("conversations", "messages", "message_search"):
+        connection.execute(f"VACUUM ANALYZE {table}")
+    print(f"{messages} messages in {time.monotonic() - started:.0f} s on {os.cpu_count()} CPUs")
+    of = filled(connection)
+    assert of is not None
+    return of
+
+
+def _print_sizes(connection: "psycopg.Connection[Any]") -> None:
+    for table in ("messages", "message_search", "ix_message_search_words"):
+        size = connection.execute("SELECT pg_total_relation_size(%s::regclass)", [table]).fetchone()
+        print(f"{table}: {size[0] / 2**20:.0f} MiB" if size else "")
 
 
 if __name__ == "__main__":

