@@ -1,0 +1,124 @@
+import type { Page } from '@playwright/test';
+import { takeIn } from '../history';
+import { composer, endAll, expect, grows, test } from './servers';
+
+declare global {
+  interface Window {
+    executed?: number;
+  }
+}
+
+const HOSTILE = `<script>window.executed = 1</script>
+<img src="x" onerror="window.executed = 1">
+<svg onload="window.executed = 1"><circle r="9"/></svg>
+<iframe srcdoc="<script>parent.executed = 1</script>"></iframe>
+<a href="javascript:window.executed = 1">here</a>
+<details open ontoggle="window.executed = 1">d</details>
+<form action="https://elsewhere.example"><button>send</button></form>
+<style>body { display: none }</style>
+
+[a link](javascript:window.executed=1) [data](data:text/html,<script>window.executed=1</script>)
+[vb](vbscript:x) ![picture](https://elsewhere.example/pixel.png) ![js](javascript:window.executed=1)
+<https://elsewhere.example/"onmouseover="window.executed=1>
+
+\`\`\`html" onload="window.executed=1
+<script>window.executed = 1</script>
+\`\`\`
+
+\`\`\`svg
+<svg onload="window.executed = 1"></svg>
+\`\`\`
+`;
+
+async function nothingWasExecuted(page: Page): Promise<void> {
+  const links = page.getByTestId('answer').getByRole('link');
+  for (const href of await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? '')))
+    expect(href).toMatch(/^(https?:|mailto:|#|$)/);
+  expect(
+    await page.getByTestId('answer').locator('script, iframe, svg[onload], img, form, style').count(),
+  ).toBe(0);
+  expect(await page.evaluate(() => window.executed)).toBeUndefined();
+}
+
+test('what looks like a page in answers, questions and titles is text', async ({ page }) => {
+  page.on('dialog', () => {
+    throw new Error('a dialog was opened');
+  });
+  await page.goto('/');
+  const id = await takeIn(
+    page,
+    [{ question: HOSTILE, answer: HOSTILE }],
+    '<img src=x onerror=window.executed=1>',
+  );
+  await page.goto(`/c/${id}`);
+  await expect(page.getByTestId('answer')).toContainText('<script>window.executed = 1</script>');
+  await nothingWasExecuted(page);
+  await expect(page).toHaveTitle(/<img src=x/);
+  for (const link of await page.getByTestId('answer').getByRole('link').all()) await link.hover();
+  await nothingWasExecuted(page);
+});
+
+test('the same in a prompt that is sent, and in the words around it', async ({ page }) => {
+  await page.goto('/');
+  await composer(page).fill(HOSTILE);
+  await composer(page).press('Enter');
+  await grows(page);
+  await endAll(page);
+  await nothingWasExecuted(page);
+});
+
+const lines = (count: number, line: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => line(index)).join('\n');
+
+const BOMBS: Record<string, string> = {
+  'quotes in quotes': `${'> '.repeat(3000)}deep`,
+  'lists in lists': lines(400, (index) => `${'  '.repeat(index)}- item`),
+  '10,000 list items': lines(10_000, (index) => `- item ${index}`),
+  'a table of 5,000 rows': `| a | b | c |\n|---|---|---|\n${lines(5000, (index) => `| ${index} | x | y |`)}`,
+  'a line of a million backticks': '`'.repeat(1_000_000),
+  'unclosed brackets': '['.repeat(20_000),
+  'unclosed images': '![a]('.repeat(5000),
+  'unclosed emphasis': '*a _b '.repeat(20_000),
+  'brackets in brackets': `${'['.repeat(3000)}x${']'.repeat(3000)}(y)`,
+  'angle brackets': '<a '.repeat(20_000),
+  entities: '&'.repeat(100_000),
+  '50,000 lines of code': `\`\`\`python\n${lines(50_000, (index) => `x${index} = ${index}`)}\n\`\`\`\n`,
+  '50,000 lines of text': lines(50_000, (index) => `line ${index}`),
+};
+
+for (const [name, answer] of Object.entries(BOMBS)) {
+  test(`an answer with ${name} leaves the page usable`, async ({ page }) => {
+    await page.goto('/');
+    const id = await takeIn(page, [{ question: name, answer }], name);
+    await page.goto(`/c/${id}`);
+    await expect(page.getByTestId('answer')).not.toBeEmpty();
+    await composer(page).fill('still here');
+    await expect(composer(page)).toHaveValue('still here');
+    await page.getByRole('button', { name: 'Correct', exact: true }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+  });
+}
+
+test('100 KB of pasted text is taken and answered', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const text = lines(4000, (index) => `value_${index} = compute(${index})`);
+  expect(text.length).toBeGreaterThan(100_000);
+  await page.goto('/');
+  await page.evaluate((pasted) => navigator.clipboard.writeText(pasted), text);
+  await composer(page).focus();
+  await page.keyboard.press('Control+V');
+  await expect(composer(page)).toHaveValue(text);
+});
+
+test.describe('a prompt that is too long for the model', () => {
+  test.use({ allowedErrors: [/4(00|13|22) \(/] });
+
+  test('is kept, and the server says what to cut', async ({ page }) => {
+    const text = lines(6000, (index) => `value_${index} = compute(${index})`);
+    await page.goto('/');
+    await composer(page).fill(text);
+    await composer(page).press('Enter');
+    await expect(page.getByRole('alert')).toContainText(/tokens/);
+    await expect(composer(page)).toHaveValue(text);
+  });
+});
