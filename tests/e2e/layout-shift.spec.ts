@@ -1,0 +1,53 @@
+import type { Page } from '@playwright/test';
+import { ask, expect, lastAnswer, test, untilFinished } from './fixtures';
+import { takeIn } from './history';
+
+/** What Web Vitals calls good is 0.1; an answer that streams in should move nothing that is being read. */
+const ALLOWED = 0.02;
+
+declare global {
+  interface Window {
+    shifts: { value: number; moved: string[] }[];
+  }
+}
+
+async function watchShifts(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & {
+        value: number;
+        hadRecentInput: boolean;
+        sources: { node: Node | null }[];
+      })[]) {
+        if (entry.hadRecentInput) continue;
+        const moved = entry.sources.map(
+          ({ node }) => (node as HTMLElement | null)?.outerHTML?.slice(0, 120) ?? '',
+        );
+        window.shifts.push({ value: entry.value, moved });
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+}
+
+for (const [name, viewport] of Object.entries({
+  'a desk': { width: 1280, height: 800 },
+  'a phone': { width: 360, height: 740 },
+})) {
+  test(`nothing jumps on ${name} while an answer streams in`, async ({ page }) => {
+    await page.setViewportSize(viewport);
+    await watchShifts(page);
+    await page.goto('/');
+    const turn = { question: 'Reverse a string', answer: 'Use a slice:\n\n```python\ntext[::-1]\n```\n' };
+    const id = await takeIn(page, [turn, turn, turn]);
+    await page.goto(`/c/${id}`);
+    await expect(lastAnswer(page)).toBeVisible();
+    await ask(page, 'Write a Python function that reverses a string.');
+    await untilFinished(page);
+    await expect(page.getByTestId('answer')).toHaveCount(4);
+    await expect(lastAnswer(page).getByTestId('figures')).toBeVisible();
+    const shifts = await page.evaluate(() => window.shifts);
+    const sum = shifts.reduce((total, { value }) => total + value, 0);
+    expect(sum, JSON.stringify(shifts, null, 1)).toBeLessThanOrEqual(ALLOWED);
+  });
+}
