@@ -19,6 +19,7 @@ export default function PromptGauge({ estimate }: { estimate: Estimate }) {
     >
       {share !== null && (
         <span
+          // biome-ignore lint/a11y/useSemanticElements: browsers draw a <meter> each in their own way
           role="meter"
           aria-label="Context used"
           aria-valuenow={share}
