@@ -75,7 +75,11 @@ class Backend:
             command = [sys.executable, "-m", "assistant", "serve"]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         if until_ready:
-            eventually(f"ready at {self.url}: {self.log}", self._is_ready)
+            try:
+                eventually(f"ready at {self.url}: {self.log}", self._is_ready)
+            except BaseException:
+                self.kill()  # nobody has it yet who would end it
+                raise
         return self
 
     def _is_ready(self) -> bool:
