@@ -18,8 +18,8 @@ export default function PromptGauge({ estimate }: { estimate: Estimate }) {
       className={cn('flex min-w-0 items-center gap-2 tabular-nums', over > 0 && 'text-destructive')}
     >
       {share !== null && (
+        // biome-ignore lint/a11y/useSemanticElements: browsers draw a <meter> each in their own way
         <span
-          // biome-ignore lint/a11y/useSemanticElements: browsers draw a <meter> each in their own way
           role="meter"
           aria-label="Context used"
           aria-valuenow={share}
