@@ -18,6 +18,7 @@ from assistant.api import (
     answers,
     audit,
     auth,
+    comparisons,
     conversations,
     documents,
     estimates,
@@ -52,6 +53,7 @@ from assistant.resources import Resources
 from assistant.services.accounts import Accounts
 from assistant.services.autocomplete import AutocompleteService
 from assistant.services.chat import ChatService
+from assistant.services.comparisons import ComparisonService
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.upstream import UpstreamGenerator
@@ -61,6 +63,7 @@ from assistant.services.models import ModelService, NothingToServeError
 from assistant.services.notices import Notices
 from assistant.services.retention import Retention
 from assistant.services.spool import Spool
+from assistant.services.writing import Writing
 from assistant.telemetry import Metrics
 from codellama_core import registry
 from codellama_core.ids import uuid7
@@ -71,8 +74,8 @@ EX_DATAERR: Final = 65
 EX_SOFTWARE: Final = 70
 Fatal = Callable[[int, str], None]
 ROUTES: Final = (
-    health, auth, me, own_data, exports, conversations, estimates, answers, search, generations, feedback, prompts,
-    models, served, training, users, documents, usage, audit, openai, infill, simple, ws_chat,
+    health, auth, me, own_data, exports, conversations, estimates, answers, comparisons, search, generations, feedback,
+    prompts, models, served, training, users, documents, usage, audit, openai, infill, simple, ws_chat,
 )  # fmt: skip
 
 
@@ -149,12 +152,13 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
         notices.on(registry.MODEL_CHANGED, made.models.hint)
     generations = Generations(database, notices, instance_id, settings.reap_after_s)
     await generations.interrupt_own()
+    writing = Writing(database, made.generator, generations, spool, metrics, instance_id)
     limits = RateLimits()
     interactions = InteractionService(made.generator, spool, metrics, limits)
     return Resources(
         settings=settings, instance_id=instance_id, metrics=metrics, database=database, notices=notices, spool=spool,
         accounts=accounts, generator=made.generator, generations=generations,
-        chat=ChatService(database, made.generator, generations, spool, metrics, instance_id),
+        chat=ChatService(database, writing), comparisons=ComparisonService(database, writing),
         limits=limits, interactions=interactions, autocompletes=AutocompleteService(interactions),
         engine=made.engine, models=made.models,
         local_admin=await sign_in.first_admin(settings, accounts, database),

@@ -9,6 +9,7 @@ from assistant.engine.engine import Engine
 from assistant.services.accounts import Accounts, Principal
 from assistant.services.autocomplete import AutocompleteService
 from assistant.services.chat import ChatService
+from assistant.services.comparisons import ComparisonService
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.types import Generator
@@ -39,6 +40,7 @@ class Resources:
     generator: Generator
     generations: Generations
     chat: ChatService
+    comparisons: ComparisonService
     limits: RateLimits
     interactions: InteractionService
     autocompletes: AutocompleteService

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
+import psycopg
 import pytest
 
+from codellama_core.database import plain_url
 from tests.api.people import ENVIRONMENT, PASSWORD, browser, member, signed_in
 from tests.servers import Backend
 
@@ -63,6 +65,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/attachments/{attachment_id}"): Route("own"),
     ("GET", "/api/generations/{message_id}/events"): Route("own"),
     ("POST", "/api/generations/{message_id}/stop"): Route("own"),
+    ("POST", "/api/conversations/{conversation_id}/comparisons"): Route("own", {"content": "Which?"}),
+    ("POST", "/api/comparisons/{comparison_id}/vote"): Route("own", {"vote": "tie"}),
+    ("POST", "/api/comparisons/{comparison_id}/again"): Route("own"),
+    ("POST", "/api/comparisons/{comparison_id}/end"): Route("own"),
+    ("GET", "/api/admin/comparisons"): Route("admin"),
     ("POST", "/api/messages/{message_id}/regenerate"): Route("own", {}),
     ("POST", "/api/messages/{message_id}/continue"): Route("own", {}),
     ("PUT", "/api/messages/{message_id}/feedback"): Route("own", {"rating": 1}),
@@ -126,10 +133,23 @@ class World:
         return who.request(method, path.format(**self.ids), json=ROUTES[method, path].body)
 
 
+def compare(database: str, ids: dict[str, str]) -> str:
+    """A comparison that has been closed; the mock alone cannot be compared."""
+    statement = (
+        "INSERT INTO comparisons (id, user_id, question_id, left_id, right_id, left_model, right_model, closed_at)"
+        " VALUES (gen_random_uuid(), %(user)s, %(question)s, %(left)s, %(right)s, 'a', 'b', now()) RETURNING id::text"
+    )
+    with psycopg.connect(plain_url(database)) as connection:
+        row = connection.execute(statement, ids).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 @pytest.fixture(scope="module")
 def world(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
-        backend = stack.enter_context(Backend(tmp_path_factory.mktemp("world"), new_database(), None, **ENVIRONMENT))
+        database = new_database()
+        backend = stack.enter_context(Backend(tmp_path_factory.mktemp("world"), database, None, **ENVIRONMENT))
         admin = stack.enter_context(signed_in(backend))
         owner = stack.enter_context(member(backend, admin, "owner@example.org"))
         other = stack.enter_context(member(backend, admin, "other@example.org"))
@@ -140,7 +160,12 @@ def world(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
         message = sent["assistant_message"]["id"]
         with owner.stream("GET", f"/api/generations/{message}/events") as events:
             events.read()
+        again = owner.post(f"/api/messages/{message}/regenerate", json={}).json()["assistant_message"]["id"]
+        with owner.stream("GET", f"/api/generations/{again}/events") as events:
+            events.read()
+        compared = {"user": owner.get("/api/me").json()["id"], "question": sent["user_message"]["id"]}
         ids = {
+            "comparison_id": compare(database, compared | {"left": message, "right": again}),
             "conversation_id": conversation, "message_id": message, "user_id": spare["user"]["id"], "name": "default",
             "key_id": owner.post("/api/me/keys", json={"name": "key"}).json()["id"],
             "prompt_id": owner.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"],

@@ -106,6 +106,7 @@ export async function untilFinished(page: Page): Promise<void> {
 
 export interface StoredMessage {
   id: string;
+  parent_id: string | null;
   author: string;
   status: string;
   content: string;

@@ -57,6 +57,7 @@ export const ROUTES: Route[] = [
   },
   { name: 'admin', path: '/admin', heading: 'Admin', for: 'admin' },
   { name: 'admin-documents', path: '/admin/documents', heading: 'Documents', for: 'admin' },
+  { name: 'admin-comparisons', path: '/admin/comparisons', heading: 'Comparisons', for: 'admin' },
   { name: 'admin-usage', path: '/admin/usage', heading: 'Usage', for: 'admin' },
   { name: 'admin-users', path: '/admin/users', heading: 'Users', for: 'admin', opens: ['Invite'] },
   { name: 'admin-audit', path: '/admin/audit', heading: 'Audit log', for: 'admin' },

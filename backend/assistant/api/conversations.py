@@ -27,11 +27,11 @@ from assistant.api.schemas import (
 from assistant.resources import Resources
 from assistant.services import conversations, threads
 from assistant.services.branches import Spot
-from assistant.services.chat import NewMessage
 from assistant.services.chat_settings import check_length, model_to_keep
 from assistant.services.conversations import Changes, Filter
 from assistant.services.pages import Place
 from assistant.services.threads import Window
+from assistant.services.writing import NewMessage
 from codellama_core.models import ChatSettings
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])

@@ -106,7 +106,7 @@ def _open(text: str) -> str:
 def _exported(entry: Entry) -> ExportedMessage:
     view = entry.view
     names = [name for name in ExportedMessage.model_fields if name not in ("model", "feedback", "attachments")]
-    values: dict[str, Any] = {name: getattr(view.message, name) for name in names}
+    values: dict[str, Any] = {name: view.seen(name) for name in names}
     values["attachments"] = [AttachmentIn.model_construct(name=f.filename, content=f.text) for f in entry.files]
     given = view.feedback
     if given is not None:

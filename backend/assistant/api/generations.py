@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -70,20 +71,22 @@ async def _events(resources: Resources, principal: Principal, answer: MessageVie
             if isinstance(update, Ended):
                 yield _event("end", EndPayload(message=await _ended(resources, principal, answer, update)))
                 return
-            yield _render(update)
+            yield _render(update, blind=answer.blind)
     except DatabaseUnavailableError:
         return  # the browser comes back by itself
 
 
-def _render(update: Update) -> str:
+def _render(update: Update, *, blind: bool) -> str:
+    """Of a blind answer neither counts nor speed are told: they would tell the models apart."""
     match update:
         case Snapshot(text):
             return _event("snapshot", SnapshotPayload(text=text, seq=len(text)), len(text))
         case Piece(text, seq, tokens, rate):
+            tokens, rate = (0, 0.0) if blind else (tokens, rate)
             return _event("text", TextPayload(text=text, tokens=tokens, tokens_per_second=rate), seq)
         case QueuedEvent(position, eta_s):
             return _event("queued", QueuedPayload(position=position, eta_s=eta_s))
-        case ReadingEvent(done, total):
+        case ReadingEvent(done, total) if not blind:
             return _event("reading", ReadingPayload(done=done, total=total))
         case _:
             return ": ping\n\n"
@@ -91,7 +94,7 @@ def _render(update: Update) -> str:
 
 async def _ended(resources: Resources, principal: Principal, answer: MessageView, update: Ended) -> MessageOut:
     if update.message is not None:
-        return MessageOut.of(MessageView(update.message, answer.model, answer.feedback))
+        return MessageOut.of(replace(answer, message=update.message))
     while True:
         try:
             async with resources.database.session() as session:

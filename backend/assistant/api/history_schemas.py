@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from assistant.api.attachment_schemas import Attachments
+from assistant.api.comparison_schemas import ComparisonOut
 from assistant.api.schemas import (
     ChatSettingsIn,
     ConversationDetail,
@@ -90,7 +91,7 @@ class ConversationWithMessages(ConversationDetail):
     """``branch`` are the ids of the messages to show, oldest first; ``messages`` are these and their siblings.
 
     Where a conversation is not longer than the page, ``messages`` are all there are. ``earlier`` and ``later`` say
-    whether the branch has more before or after.
+    whether the branch has more before or after. ``comparisons`` are those that have answers among ``messages``.
     """
 
     model_config = ConfigDict(from_attributes=True, title="ConversationWithMessages")
@@ -99,12 +100,16 @@ class ConversationWithMessages(ConversationDetail):
     branch: list[uuid.UUID]
     earlier: bool
     later: bool
+    comparisons: list[ComparisonOut]
 
     @classmethod
     def build(cls, thread: Thread) -> "ConversationWithMessages":
         summary = ConversationDetail.model_validate(thread.conversation).model_dump()
         messages = [MessageOut.of(view) for view in thread.views]
-        return cls(**summary, messages=messages, branch=list(thread.branch), earlier=thread.earlier, later=thread.later)
+        return cls(
+            **summary, messages=messages, branch=list(thread.branch), earlier=thread.earlier, later=thread.later,
+            comparisons=[ComparisonOut.of(row) for row in thread.contests],
+        )  # fmt: skip
 
 
 Range = tuple[int, int]

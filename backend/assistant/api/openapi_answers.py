@@ -137,6 +137,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "/api/conversations/estimate": {"A question about a file": {"content": "What is wrong?", "attachments": [FILE]}},
     "/api/conversations/{conversation_id}/estimate": {"Half a question": {"content": "How do I par"}},
+    "/api/conversations/{conversation_id}/comparisons": {"A question": {"content": "How do I parse ISO 8601?"}},
+    "/api/comparisons/{comparison_id}/vote": {"The left one": {"vote": "left"}},
     "/api/messages/{message_id}/feedback": {
         "A correction": {"rating": -1, "tags": ["wrong"], "correction": "datetime.fromisoformat(text)"},
     },

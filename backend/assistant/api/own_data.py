@@ -10,13 +10,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict
 
 from assistant.api.account_schemas import ApiKeyOut, UserOut
+from assistant.api.comparison_schemas import ComparisonOut
 from assistant.api.deps import PrincipalDep, ResourcesDep
 from assistant.api.exports import conversations_json, download
 from assistant.api.history_schemas import Export
 from assistant.api.prompts import SavedPromptOut
 from assistant.api.schemas import Out
 from assistant.resources import Resources
-from assistant.services import exports, keys, prompts, users
+from assistant.services import comparisons, exports, keys, prompts, users
 from assistant.services.accounts import Principal
 
 router = APIRouter(prefix="/api/me", tags=["accounts"])
@@ -44,6 +45,7 @@ class OwnDataHead(Out):
     account: UserOut
     api_keys: list[ApiKeyOut]
     prompts: list[SavedPromptOut]
+    comparisons: list[ComparisonOut]
 
 
 class OwnData(OwnDataHead):
@@ -61,6 +63,7 @@ async def export_own_data(principal: PrincipalDep, resources: ResourcesDep) -> S
             account=UserOut.of(await users.get(session, principal.id)),
             api_keys=[ApiKeyOut.model_validate(key) for key in await keys.list_of(session, principal.id)],
             prompts=[SavedPromptOut.model_validate(row) for row in await prompts.list_of(session, principal.id)],
+            comparisons=[ComparisonOut.of(row) for row in await comparisons.list_of(session, principal.id)],
         )
     return download(_json(head, principal, resources), "application/json", "my-data.json")
 

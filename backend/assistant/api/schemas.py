@@ -136,7 +136,7 @@ class MessageOut(Out):
     @classmethod
     def of(cls, view: MessageView) -> "MessageOut":
         others = {"model": view.model, "feedback": _feedback(view.feedback), "attachments": view.files}
-        message = {name: getattr(view.message, name) for name in cls.model_fields if name not in others}
+        message = {name: view.seen(name) for name in cls.model_fields if name not in others}
         return cls.model_validate({**message, **others})
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.errors import InvalidRequestError, NotFoundError
+from assistant.errors import ConflictError, InvalidRequestError, NotFoundError
 from assistant.services import attachments, conversations
+from assistant.services.blind import check_closed
 from codellama_core.models import Author, Message
 from codellama_core.prompt import ChatMessage, with_files
 
@@ -33,6 +34,21 @@ async def parent_at(session: AsyncSession, conversation_id: uuid.UUID, spot: Spo
     if spot.parent_id is None:
         return await conversations.last_message(session, conversation_id)
     return await _message_in(session, conversation_id, spot.parent_id, "parent_id")
+
+
+async def open_parent(session: AsyncSession, conversation_id: uuid.UUID, spot: Spot) -> Message | None:
+    """The same, and it may be replied to: it has been written to its end, and is not one of two being compared.
+
+    Raises what ``parent_at`` raises, and ConflictError.
+    """
+    parent = await parent_at(session, conversation_id, spot)
+    if parent is None:
+        return None
+    if parent.author is Author.ASSISTANT:
+        await check_closed(session, parent.parent_id)
+    if conversations.is_active(parent):
+        raise ConflictError("The answer before this one is still being written; stop it or wait.")
+    return parent
 
 
 async def _parent_beside(session: AsyncSession, conversation_id: uuid.UUID, spot: Spot) -> Message | None:

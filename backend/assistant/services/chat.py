@@ -3,40 +3,20 @@
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.engine.types import FinishReason, Priority
-from assistant.errors import ConflictError, InvalidRequestError, ModelNotFoundError
-from assistant.services import attachments, branches, conversations, search
+from assistant.engine.types import FinishReason
+from assistant.errors import ConflictError, InvalidRequestError
+from assistant.services import attachments, branches, conversations
 from assistant.services.accounts import Principal
 from assistant.services.attachments import AttachedFile
-from assistant.services.branches import Spot
-from assistant.services.chat_settings import ModelGoneError, sampling_of, with_system_prompt
+from assistant.services.blind import check_closed
 from assistant.services.database import Database
-from assistant.services.generations import Generations
-from assistant.services.generators.types import ChatPrompt, Generator, TextRequest, TextStream
-from assistant.services.live import LiveGeneration
-from assistant.services.spool import Spool
-from assistant.telemetry import Metrics
-from codellama_core.ids import uuid7
+from assistant.services.generators.types import TextStream
+from assistant.services.writing import NewMessage, Writing, request, sign
 from codellama_core.models import ACTIVE_STATUSES, Author, ChatSettings, Conversation, Message, MessageStatus
-from codellama_core.prompt import ChatMessage, ContextFile
-
-TITLE_LENGTH: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """What a person sends, and where it belongs."""
-
-    content: str
-    files: Sequence[ContextFile] = ()
-    spot: Spot = field(default_factory=Spot)
-    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +43,9 @@ class _Prepared:
 
 
 class ChatService:
-    def __init__(
-        self, database: Database, generator: Generator, generations: Generations, spool: Spool, metrics: Metrics,
-        instance_id: uuid.UUID,
-    ) -> None:  # fmt: skip
+    def __init__(self, database: Database, writing: Writing) -> None:
         self._database = database
-        self._generator = generator
-        self._generations = generations
-        self._spool = spool
-        self._metrics = metrics
-        self._instance_id = instance_id
+        self._writing = writing
 
     async def send(self, who: Principal, conversation_id: uuid.UUID, new: NewMessage) -> Exchange:
         """Store a question and start its answer; both or neither. The same idempotency key again changes nothing.
@@ -85,7 +58,7 @@ class ChatService:
             conversation = await conversations.owned(session, who.id, conversation_id, lock=True)
             if (known := await _already_sent(session, conversation, new.idempotency_key)) is not None:
                 return _Prepared(known)
-            parent = await _open_parent(session, conversation_id, new.spot)
+            parent = await branches.open_parent(session, conversation_id, new.spot)
             exchange = await self._store(session, conversation, parent, new)
             history = [*await conversations.branch(session, parent), exchange.question]
             return _Prepared(exchange, history, settings=conversation.settings)
@@ -104,7 +77,7 @@ class ChatService:
             if (known := await _already_sent(session, conversation, idempotency_key)) is not None:
                 return _Prepared(known)
             await _check_all_written(session, exchange.question)
-            answer = self._answer(exchange.question, idempotency_key)
+            answer = self._writing.answer(exchange.question, idempotency_key)
             session.add(answer)
             conversations.touch(conversation)
             await session.flush()
@@ -125,10 +98,7 @@ class ChatService:
             conversation, exchange = await _answered(session, who, message_id)
             answer = exchange.answer
             await _check_may_go_on(session, answer)
-            answer.status, answer.instance_id, answer.heartbeat_at = (
-                MessageStatus.QUEUED, self._instance_id, datetime.now(UTC),
-            )  # fmt: skip
-            answer.stop_requested, answer.finish_reason, answer.error, answer.finished_at = False, None, None, None
+            self._writing.requeue(answer)
             conversations.touch(conversation)
             history = await conversations.branch(session, exchange.question)
             return _Prepared(exchange, history, answer.content, conversation.settings)
@@ -147,61 +117,24 @@ class ChatService:
                 if prepared.history is None:
                     return exchange
                 turns = await branches.turns_of(session, prepared.history)
-                stream = await self._ask(_request(who, prepared, turns))
-                _sign(exchange.answer, stream)
+                asked = request(who, exchange.answer.id, turns, prepared.settings, prepared.begun)
+                stream = await self._writing.ask(asked)
+                sign(exchange.answer, stream.model)
         except BaseException:
             if stream is not None:
                 stream.cancel()
             raise
-        self._generations.adopt(LiveGeneration(exchange.answer, stream, self._database, self._spool, self._metrics))
+        self._writing.adopt(self._writing.live(exchange.answer, stream))
         return replace(exchange, model=stream.model.name)
-
-    async def _ask(self, request: TextRequest) -> TextStream:
-        try:
-            return await self._generator.start(request)
-        except ModelNotFoundError:
-            raise ModelGoneError(request.model or "", self._generator.models) from None
 
     async def _store(
         self, session: AsyncSession, conversation: Conversation, parent: Message | None, new: NewMessage
     ) -> Exchange:
-        now = datetime.now(UTC)
-        question = Message(
-            id=uuid7(), conversation_id=conversation.id, parent_id=parent.id if parent else None, author=Author.USER,
-            content=new.content, idempotency_key=new.idempotency_key, created_at=now, finished_at=now,
-        )  # fmt: skip
-        session.add(question)
-        await session.flush()
-        await attachments.attach(session, question.id, new.files)
-        answer = self._answer(question)
+        question = await self._writing.question(session, conversation, parent, new)
+        answer = self._writing.answer(question)
         session.add(answer)
-        if parent is None and conversation.title == "":
-            conversation.title = title_of(new.content)
-        conversations.touch(conversation)
         await session.flush()
-        await search.index(session, Message.id == question.id)
         return Exchange(question, answer)
-
-    def _answer(self, question: Message, idempotency_key: str | None = None) -> Message:
-        now = datetime.now(UTC)
-        return Message(
-            id=uuid7(), conversation_id=question.conversation_id, parent_id=question.id, author=Author.ASSISTANT,
-            status=MessageStatus.QUEUED, idempotency_key=idempotency_key, instance_id=self._instance_id,
-            heartbeat_at=now, created_at=now,
-        )  # fmt: skip
-
-
-def title_of(content: str) -> str:
-    """The first line of the first message, shortened at a word."""
-    line = next((line.strip() for line in content.splitlines() if line.strip()), "New chat")
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _sign(answer: Message, stream: TextStream) -> None:
-    """Write down who answers: the version, or the name of a model that is no version of ours."""
-    model = stream.model
-    answer.model_version_id = model.version_id
-    answer.imported_model = model.name if model.version_id is None else None
 
 
 async def _already_sent(session: AsyncSession, conversation: Conversation, key: str | None) -> Exchange | None:
@@ -228,6 +161,7 @@ async def _answered(session: AsyncSession, who: Principal, message_id: uuid.UUID
     await session.refresh(answer)
     if answer.author is not Author.ASSISTANT or answer.parent_id is None:
         raise InvalidRequestError("Only answers to a question can be written again or go on.")
+    await check_closed(session, answer.parent_id)
     return conversation, Exchange(await session.get_one(Message, answer.parent_id), answer)
 
 
@@ -246,24 +180,3 @@ async def _check_may_go_on(session: AsyncSession, answer: Message) -> None:
         raise ConflictError("Nothing of this answer was written; ask for another one.")
     if await session.scalar(select(Message.id).where(Message.parent_id == answer.id).limit(1)) is not None:
         raise ConflictError("This answer has been replied to; ask for another one.")
-
-
-async def _open_parent(session: AsyncSession, conversation_id: uuid.UUID, spot: Spot) -> Message | None:
-    """The message that a question at ``spot`` replies to; it has been written to its end."""
-    parent = await branches.parent_at(session, conversation_id, spot)
-    if parent is not None and conversations.is_active(parent):
-        raise ConflictError("The answer before this one is still being written; stop it or wait.")
-    return parent
-
-
-def _request(who: Principal, prepared: _Prepared, turns: Sequence[ChatMessage]) -> TextRequest:
-    message_id = prepared.exchange.answer.id
-    return TextRequest(
-        id=f"{message_id}/{len(prepared.begun)}" if prepared.begun else str(message_id),
-        prompt=ChatPrompt(with_system_prompt(prepared.settings, turns), prepared.begun),
-        max_tokens=prepared.settings.max_tokens,
-        sampling=sampling_of(prepared.settings),
-        model=prepared.settings.model,
-        priority=Priority.CHAT,
-        fairness_key=str(who.id),
-    )

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import CTE, Select, delete, func, literal, select, tuple_
+from sqlalchemy import CTE, Select, case, delete, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from assistant.errors import ConflictError, NotFoundError
 from assistant.services import attachments, search
 from assistant.services.attachments import AttachedFile
+from assistant.services.blind import is_blind, seen
 from assistant.services.pages import Place
 from codellama_core.models import (
     ACTIVE_STATUSES,
@@ -31,12 +32,20 @@ _PLACE: Final = tuple_(Conversation.updated_at, Conversation.id)
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message with the name of the model that wrote it, the reader's feedback on it, and what is attached to it."""
+    """A message with the name of the model that wrote it, the reader's feedback on it, and what is attached to it.
+
+    ``blind``: it is one of two that are being compared, so it must not be told who wrote it.
+    """
 
     message: Message
     model: str | None
     feedback: Feedback | None
     files: Sequence[AttachedFile] = ()
+    blind: bool = False
+
+    def seen(self, name: str) -> Any:
+        """A column of the message, as far as the reader may know it."""
+        return seen(self.message, name, blind=self.blind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +193,10 @@ async def views(
     session: AsyncSession, user_id: uuid.UUID, condition: ColumnElement[bool], limit: int | None = None
 ) -> list[MessageView]:
     """A person's messages for which ``condition`` holds, oldest first."""
+    blind = is_blind()
+    name = case((blind, None), else_=func.coalesce(ModelVersion.name, Message.imported_model))
     query = (
-        select(Message, func.coalesce(ModelVersion.name, Message.imported_model), Feedback)
+        select(Message, name, Feedback, blind)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .outerjoin(ModelVersion, ModelVersion.id == Message.model_version_id)
         .outerjoin(Feedback, (Feedback.message_id == Message.id) & (Feedback.user_id == user_id))
@@ -194,9 +205,9 @@ async def views(
         .limit(limit)
     )
     rows = (await session.execute(query)).all()
-    asked = [message.id for message, _, _ in rows if message.author is Author.USER]
+    asked = [message.id for message, *_ in rows if message.author is Author.USER]
     files = await attachments.listed(session, asked) if asked else {}
-    return [MessageView(message, model, verdict, files.get(message.id, ())) for message, model, verdict in rows]
+    return [MessageView(message, *others, files.get(message.id, ()), blind) for message, *others, blind in rows]
 
 
 def ancestry(message_id: uuid.UUID, depth: int | None = None) -> CTE:

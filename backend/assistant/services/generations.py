@@ -75,12 +75,13 @@ class Generations:
     def running(self) -> int:
         return len(self._live)
 
-    def adopt(self, generation: LiveGeneration) -> None:
+    def adopt(self, generation: LiveGeneration) -> asyncio.Task[None]:
         """Run a generation to its end, in the background."""
         self._live[generation.message_id] = generation
         task = asyncio.create_task(self._run(generation))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run(self, generation: LiveGeneration) -> None:
         try:

@@ -99,6 +99,10 @@ class LiveGeneration:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 
+    def begin_clock(self) -> None:
+        """Count the answer's seconds from now on: before, it waited for another one."""
+        self._started_at = time.monotonic()
+
     def stop(self) -> None:
         """End the generation on a person's wish; what is written so far stays."""
         self._stopped = True

@@ -13,9 +13,9 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import InvalidRequestError
-from assistant.services import conversations
+from assistant.services import comparisons, conversations
 from assistant.services.conversations import MessageView
-from codellama_core.models import Conversation, Message
+from codellama_core.models import Comparison, Conversation, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Window:
 class Thread:
     """``branch`` are the stretch's ids, oldest first; ``views`` are its messages and their siblings, or all there are.
 
+    ``contests`` are the comparisons that have answers among them.
+
     ``earlier`` and ``later``: the branch has more before or after it.
     """
 
@@ -44,6 +46,7 @@ class Thread:
     branch: Sequence[uuid.UUID]
     earlier: bool
     later: bool
+    contests: Sequence[Comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ async def window(session: AsyncSession, user_id: uuid.UUID, conversation_id: uui
         roots = Message.parent_id.is_(None) & literal(not stretch.earlier and bool(stretch.ids))
         mine &= Message.parent_id.in_(parents) | roots
     views = await conversations.views(session, user_id, mine)
-    return Thread(conversation, views, stretch.ids, stretch.earlier, stretch.later)
+    questions = {view.message.parent_id for view in views if view.message.parent_id is not None}
+    contests = await comparisons.of_questions(session, questions)
+    return Thread(conversation, views, stretch.ids, stretch.earlier, stretch.later, contests)
 
 
 async def _check(session: AsyncSession, conversation_id: uuid.UUID, wanted: Window) -> None:

@@ -106,6 +106,15 @@ class Alias(enum.StrEnum):
     PREVIOUS = "previous"
 
 
+class Vote(enum.StrEnum):
+    """Which of two answers is better; ``bad`` is neither, because both are."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    TIE = "tie"
+    BAD = "bad"
+
+
 class Split(enum.StrEnum):
     TRAIN = "train"
     DEV = "dev"
@@ -300,6 +309,27 @@ class Attachment(Base):
     message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     content: Mapped[str]
+
+
+class Comparison(Base):
+    """Two models' answers to one question, told apart only when it is closed: by a vote, or without one.
+
+    Which model is left is drawn by lot. The names outlive the versions, so that votes can be counted.
+    """
+
+    __tablename__ = "comparisons"
+    __table_args__ = (CheckConstraint("vote IS NULL OR closed_at IS NOT NULL", name="vote_closes"),)
+
+    id: Mapped[uuid.UUID] = _id()
+    user_id: Mapped[uuid.UUID] = _user()
+    question_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), unique=True)
+    left_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), unique=True)
+    right_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), unique=True)
+    left_model: Mapped[str]
+    right_model: Mapped[str]
+    vote: Mapped[Vote | None] = mapped_column(_enum(Vote))
+    created_at: Mapped[datetime] = _created()
+    closed_at: Mapped[datetime | None]
 
 
 class MessageSearch(Base):

@@ -8,6 +8,7 @@ const PURPOSES: Record<AdminPath, string | null> = {
   '/admin': null,
   '/admin/users': 'Invite people, change roles, make password links, deactivate.',
   '/models': 'Which version answers and what the weekly runs learned; promote, compare, roll back.',
+  '/admin/comparisons': 'Blind votes between two models, with win rates.',
   '/admin/documents': 'Source code that the next run learns from: upload, read, erase.',
   '/admin/usage': 'People, answers, tokens and waiting times, day by day.',
   '/admin/audit': 'What admins did, and when.',

@@ -3,6 +3,7 @@ export const ADMIN_PAGES = [
   { to: '/admin', name: 'Overview' },
   { to: '/admin/users', name: 'Users' },
   { to: '/models', name: 'Models & runs' },
+  { to: '/admin/comparisons', name: 'Comparisons' },
   { to: '/admin/documents', name: 'Documents' },
   { to: '/admin/usage', name: 'Usage' },
   { to: '/admin/audit', name: 'Audit log' },

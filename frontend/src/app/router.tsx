@@ -132,6 +132,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/features/admin/audit-page'), 'AuditPage'),
 });
 
+const comparisons = createRoute({
+  getParentRoute: () => admin,
+  path: '/admin/comparisons',
+  component: lazyRouteComponent(() => import('@/features/admin/comparisons-page'), 'ComparisonsPage'),
+});
+
 /** Where one comes in. With AUTH_MODE=local everybody is in already; not knowing that keeps no page from opening. */
 const entrance = createRoute({
   getParentRoute: () => root,
@@ -185,7 +191,7 @@ export function createAppRouter(queryClient: QueryClient) {
         settings,
         prompts,
         shared.addChildren([models, run]),
-        admin.addChildren([overview, users, rows, documents, usage, audit]),
+        admin.addChildren([overview, users, rows, documents, usage, audit, comparisons]),
       ]),
       entrance.addChildren([login, welcome]),
     ]),

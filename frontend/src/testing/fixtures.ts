@@ -2,6 +2,7 @@ import type {
   ApiKey,
   AuditEntry,
   ChatSettings,
+  Comparison,
   Conversation,
   ConversationWithMessages,
   Estimate,
@@ -88,6 +89,22 @@ export function makeThread(
     branch,
     earlier: false,
     later: false,
+    comparisons: [],
+    ...changes,
+  };
+}
+
+export function makeComparison(changes: Partial<Comparison> = {}): Comparison {
+  return {
+    id: 'comparison-1',
+    question_id: 'q',
+    left_id: 'left',
+    right_id: 'right',
+    left_model: null,
+    right_model: null,
+    vote: null,
+    closed: false,
+    created_at: AT,
     ...changes,
   };
 }

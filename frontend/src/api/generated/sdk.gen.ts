@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerCopiedData, AnswerCopiedErrors, AnswerCopiedResponses, BeginOidcData, BeginOidcErrors, ChallengeModelData, ChallengeModelErrors, ChallengeModelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CountTrainingRowsData, CountTrainingRowsErrors, CountTrainingRowsResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndChallengeData, EndChallengeErrors, EndChallengeResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, EstimateNewQuestionData, EstimateNewQuestionErrors, EstimateNewQuestionResponses, EstimateQuestionData, EstimateQuestionErrors, EstimateQuestionResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetAttachmentData, GetAttachmentErrors, GetAttachmentResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PromoteModelData, PromoteModelErrors, PromoteModelResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses } from './types.gen';
+import type { AnswerCopiedData, AnswerCopiedErrors, AnswerCopiedResponses, BeginComparisonData, BeginComparisonErrors, BeginComparisonResponses, BeginOidcData, BeginOidcErrors, ChallengeModelData, ChallengeModelErrors, ChallengeModelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChoosePasswordData, ChoosePasswordErrors, ChoosePasswordResponses, ContinueAnswerData, ContinueAnswerErrors, ContinueAnswerResponses, CountTrainingRowsData, CountTrainingRowsErrors, CountTrainingRowsResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConversationData, CreateConversationErrors, CreateConversationResponses, CreateLinkData, CreateLinkErrors, CreateLinkResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConversationData, DeleteConversationErrors, DeleteConversationResponses, DeleteConversationsData, DeleteConversationsErrors, DeleteConversationsResponses, DeleteFeedbackData, DeleteFeedbackErrors, DeleteFeedbackResponses, DeleteMeData, DeleteMeErrors, DeleteMeResponses, DeletePromptData, DeletePromptErrors, DeletePromptResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndChallengeData, EndChallengeErrors, EndChallengeResponses, EndComparisonData, EndComparisonErrors, EndComparisonResponses, EndOidcData, EndOidcErrors, EraseDocumentData, EraseDocumentErrors, EraseDocumentResponses, EstimateNewQuestionData, EstimateNewQuestionErrors, EstimateNewQuestionResponses, EstimateQuestionData, EstimateQuestionErrors, EstimateQuestionResponses, ExcludeFromTrainingData, ExcludeFromTrainingErrors, ExcludeFromTrainingResponses, ExportConversationData, ExportConversationErrors, ExportConversationResponses, ExportConversationsData, ExportConversationsErrors, ExportConversationsResponses, ExportOwnDataData, ExportOwnDataErrors, ExportOwnDataResponses, GetAttachmentData, GetAttachmentErrors, GetAttachmentResponses, GetConversationData, GetConversationErrors, GetConversationResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetTrainingRunData, GetTrainingRunErrors, GetTrainingRunResponses, GetUsageData, GetUsageErrors, GetUsageResponses, ImportConversationsData, ImportConversationsErrors, ImportConversationsResponses, IncludeInTrainingData, IncludeInTrainingErrors, IncludeInTrainingResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditLogData, ListAuditLogErrors, ListAuditLogResponses, ListConversationsData, ListConversationsErrors, ListConversationsResponses, ListDocumentsData, ListDocumentsErrors, ListDocumentsResponses, ListFoldersData, ListFoldersErrors, ListFoldersResponses, ListModelChoicesData, ListModelChoicesErrors, ListModelChoicesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListPromptsData, ListPromptsErrors, ListPromptsResponses, ListReposData, ListReposErrors, ListReposResponses, ListStandingsData, ListStandingsErrors, ListStandingsResponses, ListTrainingRowsData, ListTrainingRowsErrors, ListTrainingRowsResponses, ListTrainingRunsData, ListTrainingRunsErrors, ListTrainingRunsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtLinkData, LookAtLinkErrors, LookAtLinkResponses, MeData, MeErrors, MeResponses, PromoteModelData, PromoteModelErrors, PromoteModelResponses, PutFeedbackData, PutFeedbackErrors, PutFeedbackResponses, RegenerateAnswerData, RegenerateAnswerErrors, RegenerateAnswerResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RollbackModelData, RollbackModelErrors, RollbackModelResponses, SavePromptData, SavePromptErrors, SavePromptResponses, SearchMessagesData, SearchMessagesErrors, SearchMessagesResponses, SendMessageData, SendMessageErrors, SendMessageResponses, SetUpData, SetUpErrors, SetUpResponses, SignInMethodsData, SignInMethodsErrors, SignInMethodsResponses, StopGenerationData, StopGenerationErrors, StopGenerationResponses, UpdateConversationData, UpdateConversationErrors, UpdateConversationResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdatePromptData, UpdatePromptErrors, UpdatePromptResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UploadDocumentsData, UploadDocumentsErrors, UploadDocumentsResponses, VoteInComparisonData, VoteInComparisonErrors, VoteInComparisonResponses, WriteComparisonAgainData, WriteComparisonAgainErrors, WriteComparisonAgainResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -505,6 +505,89 @@ export const continueAnswer = <ThrowOnError extends boolean = false>(options: Op
             type: 'apiKey'
         }],
     url: '/api/messages/{message_id}/continue',
+    ...options
+});
+
+/**
+ * Begin Comparison
+ *
+ * Store a question and have two models answer it, one after the other; nothing tells which is which.
+ */
+export const beginComparison = <ThrowOnError extends boolean = false>(options: Options<BeginComparisonData, ThrowOnError>): RequestResult<BeginComparisonResponses, BeginComparisonErrors, ThrowOnError> => (options.client ?? client).post<BeginComparisonResponses, BeginComparisonErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/conversations/{conversation_id}/comparisons',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Vote In Comparison
+ *
+ * Say which answer is better. The names are told, and the conversation goes on after the better one.
+ */
+export const voteInComparison = <ThrowOnError extends boolean = false>(options: Options<VoteInComparisonData, ThrowOnError>): RequestResult<VoteInComparisonResponses, VoteInComparisonErrors, ThrowOnError> => (options.client ?? client).post<VoteInComparisonResponses, VoteInComparisonErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/comparisons/{comparison_id}/vote',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Write Comparison Again
+ *
+ * Write what is missing: an answer that was stopped, interrupted or failed goes on where it broke off.
+ */
+export const writeComparisonAgain = <ThrowOnError extends boolean = false>(options: Options<WriteComparisonAgainData, ThrowOnError>): RequestResult<WriteComparisonAgainResponses, WriteComparisonAgainErrors, ThrowOnError> => (options.client ?? client).post<WriteComparisonAgainResponses, WriteComparisonAgainErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/comparisons/{comparison_id}/again',
+    ...options
+});
+
+/**
+ * End Comparison
+ *
+ * Close it without a vote; answers that are being written are stopped, and the names are told.
+ */
+export const endComparison = <ThrowOnError extends boolean = false>(options: Options<EndComparisonData, ThrowOnError>): RequestResult<EndComparisonResponses, EndComparisonErrors, ThrowOnError> => (options.client ?? client).post<EndComparisonResponses, EndComparisonErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/comparisons/{comparison_id}/end',
+    ...options
+});
+
+/**
+ * List Standings
+ *
+ * Wins, losses and ties of every pair of models that has been voted on, with win rates.
+ */
+export const listStandings = <ThrowOnError extends boolean = false>(options?: Options<ListStandingsData, ThrowOnError>): RequestResult<ListStandingsResponses, ListStandingsErrors, ThrowOnError> => (options?.client ?? client).get<ListStandingsResponses, ListStandingsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'codellama_session',
+            type: 'apiKey'
+        }],
+    url: '/api/admin/comparisons',
     ...options
 });
 

@@ -616,6 +616,10 @@ export type OwnData = {
      */
     prompts: Array<SavedPrompt>;
     /**
+     * Comparisons
+     */
+    comparisons: Array<Comparison>;
+    /**
      * Api Calls
      */
     api_calls: Array<ApiCall>;
@@ -690,6 +694,54 @@ export type SavedPrompt = {
      */
     updated_at: string;
 };
+
+/**
+ * Comparison
+ *
+ * The names are null until it is closed. ``vote`` is null then too where it was ended without one.
+ */
+export type Comparison = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Question Id
+     */
+    question_id: string;
+    /**
+     * Left Id
+     */
+    left_id: string;
+    /**
+     * Right Id
+     */
+    right_id: string;
+    /**
+     * Left Model
+     */
+    left_model: string | null;
+    /**
+     * Right Model
+     */
+    right_model: string | null;
+    vote: Vote | null;
+    /**
+     * Closed
+     */
+    closed: boolean;
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+/**
+ * Vote
+ *
+ * Which of two answers is better; ``bad`` is neither, because both are.
+ */
+export type Vote = 'left' | 'right' | 'tie' | 'bad';
 
 /**
  * ApiCall
@@ -1149,7 +1201,7 @@ export type Folder = {
  * ``branch`` are the ids of the messages to show, oldest first; ``messages`` are these and their siblings.
  *
  * Where a conversation is not longer than the page, ``messages`` are all there are. ``earlier`` and ``later`` say
- * whether the branch has more before or after.
+ * whether the branch has more before or after. ``comparisons`` are those that have answers among ``messages``.
  */
 export type ConversationWithMessages = {
     /**
@@ -1197,6 +1249,10 @@ export type ConversationWithMessages = {
      * Later
      */
     later: boolean;
+    /**
+     * Comparisons
+     */
+    comparisons: Array<Comparison>;
 };
 
 /**
@@ -1397,6 +1453,118 @@ export type Regenerate = {
      * Idempotency Key
      */
     idempotency_key?: string | null;
+};
+
+/**
+ * CompareModels
+ *
+ * A question to two models; without ``models`` to the first two of ``/api/models/served``.
+ */
+export type CompareModels = {
+    /**
+     * Content
+     */
+    content: string;
+    /**
+     * Parent Id
+     */
+    parent_id?: string | null;
+    /**
+     * Beside Id
+     */
+    beside_id?: string | null;
+    /**
+     * Attachments
+     */
+    attachments?: Array<NewAttachment>;
+    /**
+     * Idempotency Key
+     */
+    idempotency_key?: string | null;
+    /**
+     * Models
+     */
+    models?: [
+        string,
+        string
+    ] | null;
+};
+
+/**
+ * Contest
+ *
+ * A comparison that has begun. Follow both answers at ``/api/generations/{id}/events``, left first.
+ */
+export type Contest = {
+    comparison: Comparison;
+    user_message: Message;
+    left: Message;
+    right: Message;
+};
+
+/**
+ * CastVote
+ */
+export type CastVote = {
+    vote: Vote;
+};
+
+/**
+ * Standings
+ *
+ * The pair with the most votes first.
+ */
+export type Standings = {
+    /**
+     * Items
+     */
+    items: Array<Standing>;
+};
+
+/**
+ * Standing
+ *
+ * Votes seen from ``model``'s side. ``rate`` is its share of the votes that preferred one, null without any.
+ *
+ * ``low`` and ``high`` are the 95 % score interval of that share (Wilson 1927).
+ */
+export type Standing = {
+    /**
+     * Model
+     */
+    model: string;
+    /**
+     * Opponent
+     */
+    opponent: string;
+    /**
+     * Wins
+     */
+    wins: number;
+    /**
+     * Losses
+     */
+    losses: number;
+    /**
+     * Ties
+     */
+    ties: number;
+    /**
+     * Both Bad
+     */
+    both_bad: number;
+    /**
+     * Rate
+     */
+    rate: number | null;
+    /**
+     * Low
+     */
+    low: number | null;
+    /**
+     * High
+     */
+    high: number | null;
 };
 
 /**
@@ -4091,6 +4259,295 @@ export type ContinueAnswerResponses = {
 };
 
 export type ContinueAnswerResponse = ContinueAnswerResponses[keyof ContinueAnswerResponses];
+
+export type BeginComparisonData = {
+    body: CompareModels;
+    path: {
+        /**
+         * Conversation Id
+         */
+        conversation_id: string;
+    };
+    query?: never;
+    url: '/api/conversations/{conversation_id}/comparisons';
+};
+
+export type BeginComparisonErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type BeginComparisonError = BeginComparisonErrors[keyof BeginComparisonErrors];
+
+export type BeginComparisonResponses = {
+    /**
+     * Successful Response
+     */
+    202: Contest;
+};
+
+export type BeginComparisonResponse = BeginComparisonResponses[keyof BeginComparisonResponses];
+
+export type VoteInComparisonData = {
+    body: CastVote;
+    path: {
+        /**
+         * Comparison Id
+         */
+        comparison_id: string;
+    };
+    query?: never;
+    url: '/api/comparisons/{comparison_id}/vote';
+};
+
+export type VoteInComparisonErrors = {
+    /**
+     * The request cannot be honoured as it stands; `param` names the field
+     */
+    400: Problem;
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The body is larger than the limit
+     */
+    413: Problem;
+    /**
+     * The body is not declared as JSON
+     */
+    415: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type VoteInComparisonError = VoteInComparisonErrors[keyof VoteInComparisonErrors];
+
+export type VoteInComparisonResponses = {
+    /**
+     * Successful Response
+     */
+    200: Comparison;
+};
+
+export type VoteInComparisonResponse = VoteInComparisonResponses[keyof VoteInComparisonResponses];
+
+export type WriteComparisonAgainData = {
+    body?: never;
+    path: {
+        /**
+         * Comparison Id
+         */
+        comparison_id: string;
+    };
+    query?: never;
+    url: '/api/comparisons/{comparison_id}/again';
+};
+
+export type WriteComparisonAgainErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type WriteComparisonAgainError = WriteComparisonAgainErrors[keyof WriteComparisonAgainErrors];
+
+export type WriteComparisonAgainResponses = {
+    /**
+     * Successful Response
+     */
+    202: Contest;
+};
+
+export type WriteComparisonAgainResponse = WriteComparisonAgainResponses[keyof WriteComparisonAgainResponses];
+
+export type EndComparisonData = {
+    body?: never;
+    path: {
+        /**
+         * Comparison Id
+         */
+        comparison_id: string;
+    };
+    query?: never;
+    url: '/api/comparisons/{comparison_id}/end';
+};
+
+export type EndComparisonErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type EndComparisonError = EndComparisonErrors[keyof EndComparisonErrors];
+
+export type EndComparisonResponses = {
+    /**
+     * Successful Response
+     */
+    200: Comparison;
+};
+
+export type EndComparisonResponse = EndComparisonResponses[keyof EndComparisonResponses];
+
+export type ListStandingsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/admin/comparisons';
+};
+
+export type ListStandingsErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListStandingsError = ListStandingsErrors[keyof ListStandingsErrors];
+
+export type ListStandingsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Standings;
+};
+
+export type ListStandingsResponse = ListStandingsResponses[keyof ListStandingsResponses];
 
 export type SearchMessagesData = {
     body?: never;

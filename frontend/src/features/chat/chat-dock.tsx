@@ -1,5 +1,5 @@
 import { lazy, type Ref, Suspense, useState } from 'react';
-import type { Message } from '@/api/generated';
+import type { Message, ServedModel } from '@/api/generated';
 import { Notice } from '@/components/ui/notice';
 import { formatCount } from '@/lib/format';
 import { useOnline } from '@/lib/use-online';
@@ -9,9 +9,9 @@ import { Composer, type ComposerHandle } from './composer';
 import { ModelLine } from './model-line';
 import { SendNotice } from './send-notice';
 import type { Attachments } from './use-attachments';
-import type { Chosen } from './use-chat-settings';
+import { type Chosen, useModelChoices } from './use-chat-settings';
 import { type Place, useEstimate } from './use-estimate';
-import type { useSend } from './use-send';
+import type { Pair, useSend } from './use-send';
 import { useStop } from './use-stop';
 
 const AttachmentChips = lazy(() => import('./attachment-chips'));
@@ -20,14 +20,17 @@ const PromptGauge = lazy(() => import('./prompt-gauge'));
 
 interface ChatDockProps {
   sending: Pick<ReturnType<typeof useSend>, 'state' | 'retry' | 'cancel'>;
-  onSend: (content: string, files: readonly Attached[]) => void;
+  /** Asks the model that is chosen, or a pair of them. */
+  onSend: (content: string, files: readonly Attached[], models?: Pair) => void;
   draft: string;
   onDraft: (text: string) => void;
   attachments: Attachments;
   /** Where the draft would go. */
   place: Place;
-  /** The answer being made, if there is one. */
-  answering: Message | null;
+  /** The answers being made. */
+  answering: Message[];
+  /** Why nothing can be asked here now, if so. */
+  blocked?: string | null;
   /** How the conversation is answered; null while that is not known. */
   chosen: Chosen | null;
   handle?: Ref<ComposerHandle>;
@@ -35,11 +38,23 @@ interface ChatDockProps {
 
 /** The bottom of the page: the composer, and above it whatever stands in its way. */
 export function ChatDock(props: ChatDockProps) {
-  const { sending, onSend, draft, onDraft, attachments, place, answering, chosen, handle } = props;
+  const {
+    sending,
+    onSend,
+    draft,
+    onDraft,
+    attachments,
+    place,
+    answering,
+    blocked = null,
+    chosen,
+    handle,
+  } = props;
   const online = useOnline();
   const { stop, stopping } = useStop(answering);
   const { state, retry, cancel } = sending;
   const { files } = attachments;
+  const { model, others } = rivals(useModelChoices()?.items ?? [], chosen);
   const estimate = useEstimate(place, draft, files);
   const [pasted, setPasted] = useState<string | null>(null);
   const longPaste = pasted && draft.includes(pasted) ? pasted : null;
@@ -74,10 +89,12 @@ export function ChatDock(props: ChatDockProps) {
         draft={draft}
         onDraft={onDraft}
         onSend={(content) => onSend(content, files)}
+        others={others}
+        onCompare={(content, other) => onSend(content, files, [model, other])}
         onStop={stop}
         stopping={stopping}
         busy={busy}
-        blocked={online ? over : 'you are offline'}
+        blocked={online ? (blocked ?? over) : 'you are offline'}
         onFiles={attachments.add}
         onLongPaste={setPasted}
         top={
@@ -99,4 +116,11 @@ export function ChatDock(props: ChatDockProps) {
       <ModelLine chosen={chosen} />
     </div>
   );
+}
+
+/** The model that answers, and those that it can be compared with: none when it is not served. */
+function rivals(models: ServedModel[], chosen: Chosen | null): { model: string; others: string[] } {
+  const names = models.map(({ name }) => name);
+  const model = chosen?.settings.model ?? names[0] ?? '';
+  return { model, others: names.includes(model) ? names.filter((name) => name !== model) : [] };
 }

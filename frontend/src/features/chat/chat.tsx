@@ -16,14 +16,16 @@ import {
   refreshConversation,
   showMessage,
 } from './queries';
-import { isActive, threadOf } from './thread';
+import { beingWritten, openComparison, threadOf } from './thread';
 import { ThreadView } from './thread-view';
 import { useAttachments } from './use-attachments';
 import { useChatSettings } from './use-chat-settings';
 import { useDraft } from './use-draft';
-import { type Files, type Sent, useSend } from './use-send';
+import { type Files, type Pair, type Sent, useSend } from './use-send';
 
 const nothing = () => undefined;
+
+const VOTE_FIRST = 'Two answers are being compared; vote, or end the comparison.';
 
 interface ChatProps {
   conversationId: string;
@@ -71,16 +73,21 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   const sending = useSend(conversationId, onSent);
   const { send } = sending;
   const sendAtEnd = useCallback(
-    (content: string, files: Files) => {
+    (content: string, files: Files, models?: Pair) => {
       endOfBranch(client, conversationId).then(
-        (parentId) => send(content, { parentId }, files),
+        (parentId) => send(content, { parentId }, files, models),
         (reason) => toast(`The message was not sent. ${sentenceOf(reason)}`),
       );
     },
     [client, conversationId, send],
   );
-  const answering = thread.find(isActive) ?? null;
-  const busy = answering !== null || sending.state.kind === 'sending' || sending.state.kind === 'waiting';
+  const open = data ? openComparison(data) : null;
+  const answering = useMemo(() => (data ? beingWritten(data) : []), [data]);
+  const busy =
+    open !== null ||
+    answering.length > 0 ||
+    sending.state.kind === 'sending' ||
+    sending.state.kind === 'waiting';
   const last = thread.at(-1);
   const place = {
     conversationId,
@@ -90,13 +97,13 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   const editing = useMemo(
     () => ({
       id: edited,
-      blocked: busy ? 'An answer is on its way; wait for it, or stop it.' : null,
+      blocked: open ? VOTE_FIRST : busy ? 'An answer is on its way; wait for it, or stop it.' : null,
       open: setEdited,
       close: () => setEdited(null),
       send: (question: Message, content: string, files: Files) =>
         send(content, { besideId: question.id }, files),
     }),
-    [edited, busy, send],
+    [edited, open, busy, send],
   );
 
   return (
@@ -142,6 +149,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
         attachments={attachments}
         place={place}
         answering={answering}
+        blocked={open && 'vote on the two answers first, or end the comparison'}
         chosen={chosen}
       />
     </div>

@@ -15,6 +15,7 @@ import { LONG_PASTE_CHARACTERS, MAX_MESSAGE_CHARACTERS } from '@/config/app';
 import { cn } from '@/lib/cn';
 import { formatCount } from '@/lib/format';
 import { usePromptLibrary } from '@/lib/prompt-library';
+import { CompareButton } from './compare-button';
 
 export interface ComposerHandle {
   focus: () => void;
@@ -24,6 +25,9 @@ interface ComposerProps {
   draft: string;
   onDraft: (text: string) => void;
   onSend: (text: string) => void;
+  /** The models that can be compared with the one that is chosen, and what asks both. */
+  others?: string[];
+  onCompare?: (text: string, other: string) => void;
   /** Stops the answer that is being made; null when there is none. */
   onStop: (() => void) | null;
   stopping: boolean;
@@ -46,7 +50,8 @@ interface ComposerProps {
 
 /** Where messages are written. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 export function Composer(props: ComposerProps) {
-  const { draft, onDraft, onSend, onStop, stopping, busy, blocked, onFiles, handle } = props;
+  const { draft, onDraft, onSend, others, onCompare, onStop, stopping, busy, blocked, onFiles, handle } =
+    props;
   const area = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
   useAutofocus(area);
@@ -118,6 +123,9 @@ export function Composer(props: ComposerProps) {
               </span>
             ))}
         </p>
+        {others && onCompare && !onStop && (
+          <CompareButton others={others} reason={reason} onCompare={(other) => onCompare(draft, other)} />
+        )}
         {onStop ? (
           <IconButton label="Stop" variant="primary" size="icon-lg" disabled={stopping} onClick={onStop}>
             <Square aria-hidden className="fill-current" />

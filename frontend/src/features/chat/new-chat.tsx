@@ -40,12 +40,12 @@ export function NewChat() {
       />
       <ChatDock
         sending={sending}
-        onSend={(content, files) => sending.send(content, {}, files)}
+        onSend={(content, files, models) => sending.send(content, {}, files, models)}
         draft={draft}
         onDraft={setDraft}
         attachments={attachments}
         place={place}
-        answering={null}
+        answering={[]}
         chosen={chosen}
       />
     </div>

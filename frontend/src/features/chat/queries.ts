@@ -1,6 +1,7 @@
 import { type QueryClient, queryOptions } from '@tanstack/react-query';
 import {
   type ChatSettings,
+  type Comparison,
   type ConversationDetail,
   type ConversationWithMessages,
   type GetConversationData,
@@ -13,7 +14,7 @@ import {
 } from '@/api/generated/@tanstack/react-query.gen';
 import { ApiError } from '@/api/problem';
 import { ACTIVE_POLL_MS, MESSAGES_PAGE_SIZE } from '@/config/app';
-import { isActive, joined, type Loaded, onBranch, withMessages } from './thread';
+import { isActive, joined, type Loaded, onBranch, withComparisons, withMessages } from './thread';
 
 const keyOf = (conversationId: string) =>
   getConversationQueryKey({ path: { conversation_id: conversationId } });
@@ -72,8 +73,8 @@ async function getPage(
 }
 
 function withoutMoving(old: Loaded, page: ConversationWithMessages): Loaded {
-  const { messages } = joined(old, page);
-  return { ...old, messages };
+  const { messages, comparisons } = joined(old, page);
+  return { ...old, messages, comparisons };
 }
 
 /** Adds what the branch has before the messages that are loaded. */
@@ -148,11 +149,20 @@ export function storeConversation(
   client: QueryClient,
   conversation: ConversationDetail,
   messages: Message[],
+  comparisons: Comparison[] = [],
 ): void {
-  const branch = messages.map(({ id }) => id);
-  const whole: Loaded = { ...conversation, messages, branch, earlier: false, later: false, anchor: null };
+  const empty = { messages: [], branch: [], earlier: false, later: false, anchor: null };
+  const whole = withMessages({ ...conversation, ...empty, comparisons }, messages);
   client.setQueryData(keyOf(conversation.id), whole);
   void refreshConversation(client, conversation.id);
+}
+
+/** Puts a comparison that has begun, or has been closed, into the cache. */
+export function storeComparison(client: QueryClient, conversationId: string, comparison: Comparison): void {
+  change(client, conversationId, (old) => ({
+    ...old,
+    comparisons: withComparisons(old.comparisons, [comparison]),
+  }));
 }
 
 /** Puts settings that were just saved into the cache. */

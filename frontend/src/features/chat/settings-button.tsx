@@ -32,7 +32,9 @@ export function SettingsButton({ chosen, defaults }: SettingsButtonProps) {
         onClick={dialog.show}
       >
         <SlidersHorizontal aria-hidden />
-        <span className={cn('max-w-40 truncate', !own && 'hidden sm:inline')}>{own ?? 'Settings'}</span>
+        <span className={cn('max-w-24 truncate sm:max-w-40', !own && 'hidden sm:inline')}>
+          {own ?? 'Settings'}
+        </span>
       </Button>
       <Suspense fallback={null}>
         {dialog.turn > 0 && (

@@ -1,9 +1,10 @@
 import { memo } from 'react';
-import type { Message } from '@/api/generated';
+import type { Comparison, Message } from '@/api/generated';
 import { cn } from '@/lib/cn';
 import { Answer } from './answer';
 import { BranchSwitch } from './branch-switch';
 import { type Editing, Question } from './question';
+import { VerdictLine } from './verdict-line';
 
 interface ThreadMessageProps {
   message: Message;
@@ -12,6 +13,8 @@ interface ThreadMessageProps {
   /** Far from what is read: laid out once it is scrolled to. */
   offscreen: boolean;
   marked: boolean;
+  /** The comparison that it was an answer of, if so. */
+  comparison?: Comparison;
   onShow: (id: string) => void;
   onRetry?: (answer: Message) => void;
   onContinue?: (answer: Message) => void;
@@ -21,7 +24,7 @@ interface ThreadMessageProps {
 
 /** One message in its place, with the way to those beside it. */
 export const ThreadMessage = memo(function ThreadMessage(props: ThreadMessageProps) {
-  const { message, family, offscreen, marked, onShow, onRetry, onContinue, editing } = props;
+  const { message, family, comparison, offscreen, marked, onShow, onRetry, onContinue, editing } = props;
   const asked = message.author === 'user';
   return (
     <div
@@ -39,6 +42,9 @@ export const ThreadMessage = memo(function ThreadMessage(props: ThreadMessagePro
         <Question message={message} editing={editing} />
       ) : (
         <Answer message={message} onRetry={onRetry} onContinue={onContinue} />
+      )}
+      {comparison && [comparison.left_id, comparison.right_id].includes(message.id) && (
+        <VerdictLine comparison={comparison} />
       )}
       {family && (
         <div className={cn('mt-1 flex', asked ? 'justify-end' : '-ml-2')}>

@@ -5,9 +5,10 @@ import { useStickToBottom } from 'use-stick-to-bottom';
 import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
 import { MoreMessages } from './more-messages';
+import { OpenContest } from './open-contest';
 import { showBranch } from './queries';
 import type { Editing } from './question';
-import { familiesOf, type Loaded } from './thread';
+import { comparisonsOf, familiesOf, type Loaded } from './thread';
 import { ThreadMessage } from './thread-message';
 import { useKeptPlace } from './use-kept-place';
 import { useMark } from './use-mark';
@@ -49,6 +50,7 @@ export function ThreadView({
     resize: 'instant',
   });
   const families = useMemo(() => familiesOf(messages), [messages]);
+  const comparisons = useMemo(() => comparisonsOf(conversation), [conversation]);
   const pages = usePages(id);
   const notePlace = useKeptPlace(scrollRef, thread[0]?.id);
   const shown = useCallback(() => {
@@ -80,19 +82,30 @@ export function ThreadView({
       >
         <div ref={contentRef} className="mx-auto flex max-w-[48rem] flex-col gap-7 px-4 pt-6 pb-10 sm:px-6">
           {earlier && <MoreMessages which="earlier" loading={pages.earlier} />}
-          {thread.map((message, index) => (
-            <ThreadMessage
-              key={message.id}
-              message={message}
-              family={families.get(message.id)}
-              offscreen={index < thread.length - LAID_OUT && message.id !== marked}
-              marked={message.id === marked}
-              onShow={show}
-              onRetry={retry}
-              onContinue={message === last ? goOn : undefined}
-              editing={mayEdit(message, editing) ? editing : undefined}
-            />
-          ))}
+          {thread.map((message, index) => {
+            const comparison = comparisons.get(message.parent_id ?? '');
+            return comparison && !comparison.closed ? (
+              <OpenContest
+                key={comparison.id}
+                comparison={comparison}
+                messages={messages}
+                place={message.id}
+              />
+            ) : (
+              <ThreadMessage
+                key={message.id}
+                message={message}
+                family={families.get(message.id)}
+                comparison={comparison}
+                offscreen={index < thread.length - LAID_OUT && message.id !== marked}
+                marked={message.id === marked}
+                onShow={show}
+                onRetry={retry}
+                onContinue={message === last ? goOn : undefined}
+                editing={mayEdit(message, editing) ? editing : undefined}
+              />
+            );
+          })}
           {later && <MoreMessages which="later" loading={pages.later} />}
         </div>
       </section>

@@ -1,4 +1,4 @@
-import type { ConversationWithMessages, Message, MessageStatus } from '@/api/generated';
+import type { Comparison, ConversationWithMessages, Message, MessageStatus } from '@/api/generated';
 
 const ACTIVE: readonly MessageStatus[] = ['queued', 'reading', 'writing'];
 
@@ -37,6 +37,29 @@ export function familiesOf(messages: Message[]): Map<string, string[]> {
   return families;
 }
 
+/** The comparisons, by the question that two models were asked. */
+export function comparisonsOf({ comparisons }: Pick<Loaded, 'comparisons'>): Map<string, Comparison> {
+  return new Map(comparisons.map((comparison) => [comparison.question_id, comparison]));
+}
+
+/** The comparison on the branch that is shown which still waits for a vote. */
+export function openComparison({ comparisons, branch }: Loaded): Comparison | null {
+  return comparisons.find(({ closed, question_id: id }) => !closed && branch.includes(id)) ?? null;
+}
+
+/** The answers that are being made on the branch that is shown: both, where two are compared. */
+export function beingWritten(loaded: Loaded): Message[] {
+  const open = openComparison(loaded);
+  const shown = new Set([...loaded.branch, ...(open ? [open.left_id, open.right_id] : [])]);
+  return loaded.messages.filter((message) => shown.has(message.id) && isActive(message));
+}
+
+/** The list with newer comparisons in their places. */
+export function withComparisons(old: Comparison[], fresh: Comparison[]): Comparison[] {
+  const ids = new Set(fresh.map(({ id }) => id));
+  return [...old.filter(({ id }) => !ids.has(id)), ...fresh];
+}
+
 function byAge(one: Message, other: Message): number {
   return one.created_at.localeCompare(other.created_at) || one.id.localeCompare(other.id);
 }
@@ -58,13 +81,15 @@ export function merged(messages: Message[], incoming: Message[]): Message[] {
  */
 export function joined(old: Loaded, page: ConversationWithMessages): Loaded {
   const messages = merged(old.messages, page.messages);
+  const comparisons = withComparisons(old.comparisons, page.comparisons);
   if (page.branch.length === 0)
-    return { ...old, messages, ...(page.later ? { earlier: false } : { later: false }) };
+    return { ...old, messages, comparisons, ...(page.later ? { earlier: false } : { later: false }) };
   const above = stretchAbove(old, messages, page);
   const below = page.later ? stretchBelow(old, page) : null;
   return {
     ...page,
     messages,
+    comparisons,
     branch: [...above, ...page.branch, ...(below ?? [])],
     earlier: above.length > 0 ? old.earlier : page.earlier,
     later: below ? old.later : page.later,

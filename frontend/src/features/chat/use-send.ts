@@ -1,13 +1,15 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import {
+  beginComparison,
   type ChatSettings,
+  type Comparison,
   type ConversationDetail,
   continueAnswer,
   createConversation,
+  type Message,
   type NewAttachment,
   regenerateAnswer,
-  type SendResult,
   sendMessage,
   updateConversation,
 } from '@/api/generated';
@@ -16,7 +18,7 @@ import { ApiError, sentenceOf } from '@/api/problem';
 import { randomId } from '@/lib/ids';
 import { tellOtherTabs } from '@/lib/tabs';
 import { areSame, DEFAULT_SETTINGS } from './chat-settings';
-import { refreshConversationList, storeConversation, storeMessages } from './queries';
+import { refreshConversationList, storeComparison, storeConversation, storeMessages } from './queries';
 
 /** Where a send is. `waiting`: the queue is full, it is sent again at `until` (milliseconds since the epoch). */
 export type SendState =
@@ -27,7 +29,7 @@ export type SendState =
 
 /** What the server is asked for. The key is the same for every try, so that however often it is sent it is done once. */
 type Attempt =
-  | { kind: 'message'; content: string; files: Files; spot: Spot; key: string }
+  | { kind: 'message'; content: string; files: Files; spot: Spot; models: Pair | null; key: string }
   | { kind: 'another'; answerId: string; key: string }
   | { kind: 'more'; answerId: string };
 
@@ -38,6 +40,15 @@ export interface Spot {
 }
 
 export type Files = readonly NewAttachment[];
+
+/** Two models to compare. */
+export type Pair = [string, string];
+
+/** What has been started. */
+interface Started {
+  messages: Message[];
+  comparison: Comparison | null;
+}
 
 export interface Sent {
   conversationId: string;
@@ -62,10 +73,13 @@ export function useSend(
   const created = useRef<ConversationDetail | null>(null);
 
   const store = useCallback(
-    (id: string, result: SendResult) => {
-      const messages = [result.user_message, result.assistant_message];
-      if (created.current) storeConversation(client, created.current, messages);
-      else storeMessages(client, id, messages);
+    (id: string, { messages, comparison }: Started) => {
+      if (created.current)
+        storeConversation(client, created.current, messages, comparison ? [comparison] : []);
+      else {
+        if (comparison) storeComparison(client, id, comparison);
+        storeMessages(client, id, messages);
+      }
       void refreshConversationList(client);
       tellOtherTabs(id);
     },
@@ -93,15 +107,16 @@ export function useSend(
   }, [client, conversationId, onSent, store, settings]);
 
   const send = useCallback(
-    (content: string, spot: Spot = {}, files: Files = NO_FILES) => {
+    (content: string, spot: Spot = {}, files: Files = NO_FILES, models: Pair | null = null) => {
       const previous = attempt.current;
       const same =
         previous?.kind === 'message' &&
         previous.content === content &&
         previous.files === files &&
         previous.spot.parentId === spot.parentId &&
-        previous.spot.besideId === spot.besideId;
-      attempt.current = same ? previous : { kind: 'message', content, files, spot, key: randomId() };
+        previous.spot.besideId === spot.besideId &&
+        previous.models?.join() === models?.join();
+      attempt.current = same ? previous : { kind: 'message', content, files, spot, models, key: randomId() };
       void run();
     },
     [run],
@@ -144,9 +159,27 @@ async function settled(made: ConversationDetail | null, settings: ChatSettings):
   return (await updateConversation({ path: { conversation_id: made.id }, body, throwOnError: true })).data;
 }
 
-async function post(conversationId: string, attempt: Attempt): Promise<SendResult> {
+async function post(conversationId: string, attempt: Attempt): Promise<Started> {
+  if (attempt.kind === 'message' && attempt.models) {
+    const { data } = await beginComparison({
+      path: { conversation_id: conversationId },
+      body: { ...bodyOf(attempt), models: attempt.models },
+      throwOnError: true,
+    });
+    return { messages: [data.user_message, data.left, data.right], comparison: data.comparison };
+  }
   const { data } = await request(conversationId, attempt);
-  return data;
+  return { messages: [data.user_message, data.assistant_message], comparison: null };
+}
+
+function bodyOf({ content, files, spot, key }: Attempt & { kind: 'message' }) {
+  return {
+    content,
+    attachments: files.map(({ name, content }) => ({ name, content })),
+    parent_id: spot.parentId,
+    beside_id: spot.besideId,
+    idempotency_key: key,
+  };
 }
 
 function request(conversationId: string, attempt: Attempt) {
@@ -154,13 +187,7 @@ function request(conversationId: string, attempt: Attempt) {
     case 'message':
       return sendMessage({
         path: { conversation_id: conversationId },
-        body: {
-          content: attempt.content,
-          attachments: attempt.files.map(({ name, content }) => ({ name, content })),
-          parent_id: attempt.spot.parentId,
-          beside_id: attempt.spot.besideId,
-          idempotency_key: attempt.key,
-        },
+        body: bodyOf(attempt),
         throwOnError: true,
       });
     case 'another':

@@ -3,12 +3,15 @@ import { type Message, stopGeneration } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
 import { toast } from '@/components/ui/toaster';
 
-/** Stops an answer at the server; its stream then ends with what was written. */
-export function useStop(answer: Message | null) {
+/** Stops what is being written at the server; each stream then ends with what there is. */
+export function useStop(answers: Message[]) {
+  const ids = answers.map(({ id }) => id);
   const mutation = useMutation({
-    mutationFn: (id: string) => stopGeneration({ path: { message_id: id }, throwOnError: true }),
+    mutationFn: (stopped: string[]) =>
+      Promise.all(stopped.map((id) => stopGeneration({ path: { message_id: id }, throwOnError: true }))),
     onError: (error) => toast(`The answer goes on: it could not be stopped. ${sentenceOf(error)}`),
   });
-  const stopping = mutation.isPending || (mutation.isSuccess && mutation.variables === answer?.id);
-  return { stop: answer ? () => mutation.mutate(answer.id) : null, stopping };
+  const stopping =
+    mutation.isPending || (mutation.isSuccess && ids.every((id) => mutation.variables.includes(id)));
+  return { stop: ids.length > 0 ? () => mutation.mutate(ids) : null, stopping };
 }

@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { answerCopied, beginOidc, challengeModel, changePassword, choosePassword, continueAnswer, countTrainingRows, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endChallenge, endOidc, eraseDocument, estimateNewQuestion, estimateQuestion, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getAttachment, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, promoteModel, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments } from '../sdk.gen';
-import type { AnswerCopiedData, AnswerCopiedError, AnswerCopiedResponse, BeginOidcData, BeginOidcError, ChallengeModelData, ChallengeModelError, ChallengeModelResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CountTrainingRowsData, CountTrainingRowsError, CountTrainingRowsResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndChallengeData, EndChallengeError, EndChallengeResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, EstimateNewQuestionData, EstimateNewQuestionError, EstimateNewQuestionResponse, EstimateQuestionData, EstimateQuestionError, EstimateQuestionResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetAttachmentData, GetAttachmentError, GetAttachmentResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PromoteModelData, PromoteModelError, PromoteModelResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse } from '../types.gen';
+import { answerCopied, beginComparison, beginOidc, challengeModel, changePassword, choosePassword, continueAnswer, countTrainingRows, createApiKey, createConversation, createLink, createUser, deleteConversation, deleteConversations, deleteFeedback, deleteMe, deletePrompt, deleteUser, endChallenge, endComparison, endOidc, eraseDocument, estimateNewQuestion, estimateQuestion, excludeFromTraining, exportConversation, exportConversations, exportOwnData, getAttachment, getConversation, getDocument, getTrainingRun, getUsage, importConversations, includeInTraining, listApiKeys, listAuditLog, listConversations, listDocuments, listFolders, listModelChoices, listModels, listPrompts, listRepos, listStandings, listTrainingRows, listTrainingRuns, listUsers, login, logout, lookAtLink, me, type Options, promoteModel, putFeedback, regenerateAnswer, revokeApiKey, rollbackModel, savePrompt, searchMessages, sendMessage, setUp, signInMethods, stopGeneration, updateConversation, updateMe, updatePrompt, updateUser, uploadDocuments, voteInComparison, writeComparisonAgain } from '../sdk.gen';
+import type { AnswerCopiedData, AnswerCopiedError, AnswerCopiedResponse, BeginComparisonData, BeginComparisonError, BeginComparisonResponse, BeginOidcData, BeginOidcError, ChallengeModelData, ChallengeModelError, ChallengeModelResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChoosePasswordData, ChoosePasswordError, ChoosePasswordResponse, ContinueAnswerData, ContinueAnswerError, ContinueAnswerResponse, CountTrainingRowsData, CountTrainingRowsError, CountTrainingRowsResponse, CreateApiKeyData, CreateApiKeyError, CreateApiKeyResponse, CreateConversationData, CreateConversationError, CreateConversationResponse, CreateLinkData, CreateLinkError, CreateLinkResponse, CreateUserData, CreateUserError, CreateUserResponse, DeleteConversationData, DeleteConversationError, DeleteConversationResponse, DeleteConversationsData, DeleteConversationsError, DeleteConversationsResponse, DeleteFeedbackData, DeleteFeedbackError, DeleteFeedbackResponse, DeleteMeData, DeleteMeError, DeleteMeResponse, DeletePromptData, DeletePromptError, DeletePromptResponse, DeleteUserData, DeleteUserError, DeleteUserResponse, EndChallengeData, EndChallengeError, EndChallengeResponse, EndComparisonData, EndComparisonError, EndComparisonResponse, EndOidcData, EndOidcError, EraseDocumentData, EraseDocumentError, EraseDocumentResponse, EstimateNewQuestionData, EstimateNewQuestionError, EstimateNewQuestionResponse, EstimateQuestionData, EstimateQuestionError, EstimateQuestionResponse, ExcludeFromTrainingData, ExcludeFromTrainingError, ExcludeFromTrainingResponse, ExportConversationData, ExportConversationError, ExportConversationResponse, ExportConversationsData, ExportConversationsError, ExportConversationsResponse, ExportOwnDataData, ExportOwnDataError, ExportOwnDataResponse, GetAttachmentData, GetAttachmentError, GetAttachmentResponse, GetConversationData, GetConversationError, GetConversationResponse, GetDocumentData, GetDocumentError, GetDocumentResponse, GetTrainingRunData, GetTrainingRunError, GetTrainingRunResponse, GetUsageData, GetUsageError, GetUsageResponse, ImportConversationsData, ImportConversationsError, ImportConversationsResponse, IncludeInTrainingData, IncludeInTrainingError, IncludeInTrainingResponse, ListApiKeysData, ListApiKeysError, ListApiKeysResponse, ListAuditLogData, ListAuditLogError, ListAuditLogResponse, ListConversationsData, ListConversationsError, ListConversationsResponse, ListDocumentsData, ListDocumentsError, ListDocumentsResponse, ListFoldersData, ListFoldersError, ListFoldersResponse, ListModelChoicesData, ListModelChoicesError, ListModelChoicesResponse, ListModelsData, ListModelsError, ListModelsResponse, ListPromptsData, ListPromptsError, ListPromptsResponse, ListReposData, ListReposError, ListReposResponse, ListStandingsData, ListStandingsError, ListStandingsResponse, ListTrainingRowsData, ListTrainingRowsError, ListTrainingRowsResponse, ListTrainingRunsData, ListTrainingRunsError, ListTrainingRunsResponse, ListUsersData, ListUsersError, ListUsersResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtLinkData, LookAtLinkError, LookAtLinkResponse, MeData, MeError, MeResponse, PromoteModelData, PromoteModelError, PromoteModelResponse, PutFeedbackData, PutFeedbackError, PutFeedbackResponse, RegenerateAnswerData, RegenerateAnswerError, RegenerateAnswerResponse, RevokeApiKeyData, RevokeApiKeyError, RevokeApiKeyResponse, RollbackModelData, RollbackModelError, RollbackModelResponse, SavePromptData, SavePromptError, SavePromptResponse, SearchMessagesData, SearchMessagesError, SearchMessagesResponse, SendMessageData, SendMessageError, SendMessageResponse, SetUpData, SetUpError, SetUpResponse, SignInMethodsData, SignInMethodsError, SignInMethodsResponse, StopGenerationData, StopGenerationError, StopGenerationResponse, UpdateConversationData, UpdateConversationError, UpdateConversationResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdatePromptData, UpdatePromptError, UpdatePromptResponse, UpdateUserData, UpdateUserError, UpdateUserResponse, UploadDocumentsData, UploadDocumentsError, UploadDocumentsResponse, VoteInComparisonData, VoteInComparisonError, VoteInComparisonResponse, WriteComparisonAgainData, WriteComparisonAgainError, WriteComparisonAgainResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -785,6 +785,102 @@ export const continueAnswerMutation = (options?: Partial<Options<ContinueAnswerD
     };
     return mutationOptions;
 };
+
+/**
+ * Begin Comparison
+ *
+ * Store a question and have two models answer it, one after the other; nothing tells which is which.
+ */
+export const beginComparisonMutation = (options?: Partial<Options<BeginComparisonData>>): UseMutationOptions<BeginComparisonResponse, BeginComparisonError, Options<BeginComparisonData>> => {
+    const mutationOptions: UseMutationOptions<BeginComparisonResponse, BeginComparisonError, Options<BeginComparisonData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await beginComparison({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Vote In Comparison
+ *
+ * Say which answer is better. The names are told, and the conversation goes on after the better one.
+ */
+export const voteInComparisonMutation = (options?: Partial<Options<VoteInComparisonData>>): UseMutationOptions<VoteInComparisonResponse, VoteInComparisonError, Options<VoteInComparisonData>> => {
+    const mutationOptions: UseMutationOptions<VoteInComparisonResponse, VoteInComparisonError, Options<VoteInComparisonData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await voteInComparison({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Write Comparison Again
+ *
+ * Write what is missing: an answer that was stopped, interrupted or failed goes on where it broke off.
+ */
+export const writeComparisonAgainMutation = (options?: Partial<Options<WriteComparisonAgainData>>): UseMutationOptions<WriteComparisonAgainResponse, WriteComparisonAgainError, Options<WriteComparisonAgainData>> => {
+    const mutationOptions: UseMutationOptions<WriteComparisonAgainResponse, WriteComparisonAgainError, Options<WriteComparisonAgainData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await writeComparisonAgain({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * End Comparison
+ *
+ * Close it without a vote; answers that are being written are stopped, and the names are told.
+ */
+export const endComparisonMutation = (options?: Partial<Options<EndComparisonData>>): UseMutationOptions<EndComparisonResponse, EndComparisonError, Options<EndComparisonData>> => {
+    const mutationOptions: UseMutationOptions<EndComparisonResponse, EndComparisonError, Options<EndComparisonData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await endComparison({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listStandingsQueryKey = (options?: Options<ListStandingsData>) => createQueryKey('listStandings', options);
+
+/**
+ * List Standings
+ *
+ * Wins, losses and ties of every pair of models that has been voted on, with win rates.
+ */
+export const listStandingsOptions = (options?: Options<ListStandingsData>) => queryOptions<ListStandingsResponse, ListStandingsError, ListStandingsResponse, ReturnType<typeof listStandingsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listStandings({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listStandingsQueryKey(options)
+});
 
 export const searchMessagesQueryKey = (options: Options<SearchMessagesData>) => createQueryKey('searchMessages', options);
 
