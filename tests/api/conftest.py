@@ -23,6 +23,27 @@ def endless_backend(
         yield backend
 
 
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], str]) -> str:
+    """A database that a module shares."""
+    return new_database()
+
+
+@pytest.fixture(scope="module")
+def mock_backend(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A backend without a model, for what is about rows and not about answers."""
+    with Backend(tmp_path_factory.mktemp("mock"), database, None, ENGINE="mock") as backend:
+        yield backend
+
+
+@pytest.fixture
+def mock_client(mock_backend: Backend) -> Iterator[httpx.Client]:
+    """Its client, who has no conversations."""
+    with mock_backend.client() as client:
+        client.delete("/api/conversations")
+        yield client
+
+
 @pytest.fixture
 def client(backend: Backend) -> Iterator[httpx.Client]:
     with backend.client() as client:

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from assistant.commands import openapi
+from tests.api import raw
 from tests.servers import Backend
 
 JSON = {"Content-Type": "application/json"}
@@ -32,7 +34,8 @@ def server(
     demo_gguf: Path, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backend]:
     folder = tmp_path_factory.mktemp("bad-input")
-    with Backend(folder, new_database(), demo_gguf, MAX_TOKENS="4", BODY_TIMEOUT_S="0.5") as backend:
+    limits = {"MAX_TOKENS": "4", "BODY_TIMEOUT_S": "5", "N_CTX": "1024"}  # what fills the context is read soon
+    with Backend(folder, new_database(), demo_gguf, **limits) as backend:
         yield backend
 
 
@@ -273,23 +276,27 @@ def test_megabytes_of_text_are_refused_while_others_are_served(
     assert set(served) <= {200}
 
 
-def begin(server: Backend, head: str) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
-    connection.sendall(head.encode())
-    return connection
+HALVES = ('Content-Length: 100\r\n\r\n{"half', 'Transfer-Encoding: chunked\r\n\r\n6\r\n{"half\r\n')
+
+
+@pytest.fixture(scope="module")
+def half_sent(server: Backend, known: dict[str, str]) -> Iterator[dict[str, list[socket.socket]]]:
+    """To each route a body that stops half way, declared and in chunks; all begin at once and time out together."""
+    with ExitStack() as stack:
+        connections: dict[str, list[socket.socket]] = {}
+        for (method, path, _), name in zip(ROUTES, NAMES, strict=True):
+            head = f"{method} {path.format(**known)} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connections[name] = [stack.enter_context(raw.connect(server)) for _ in HALVES]
+            for connection, half in zip(connections[name], HALVES, strict=True):
+                connection.sendall((head + half).encode())
+        yield connections
 
 
 @every_route
 def test_a_body_that_stops_half_way_is_408_and_the_connection_ends(
-    server: Backend, known: dict[str, str], method: str, path: str, good: dict[str, Any]
+    half_sent: dict[str, list[socket.socket]], method: str, path: str, good: dict[str, Any]
 ) -> None:
-    head = f"{method} {path.format(**known)} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    with (
-        begin(server, f'{head}Content-Length: 100\r\n\r\n{{"half') as declared,
-        begin(server, f'{head}Transfer-Encoding: chunked\r\n\r\n6\r\n{{"half\r\n') as chunked,
-    ):
-        for connection in (declared, chunked):
-            with connection.makefile("rb") as received:
-                status, answer = received.readline(), received.read()
-            assert status.startswith(b"HTTP/1.1 408 ")
-            assert b"within 0.5 s" in answer
+    for connection in half_sent[f"{method} {path}"]:
+        status, _, answer = raw.rest(connection).partition(b"\r\n")
+        assert status.startswith(b"HTTP/1.1 408 ")
+        assert b"within 5 s" in answer

@@ -1,7 +1,6 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,25 +14,11 @@ from assistant.services import exports
 from assistant.services.database import Database
 from codellama_core.database import plain_url
 from tests.api.history import BEGIN, chain, conversation, export, message, somebody_elses, take_in
-from tests.servers import Backend
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> str:
-    return new_database()
-
-
-@pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with Backend(tmp_path_factory.mktemp("exports"), database, None, ENGINE="mock") as backend:
-        yield backend
 
 
 @pytest.fixture
-def client(server: Backend) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        client.delete("/api/conversations")
-        yield client
+def client(mock_client: httpx.Client) -> httpx.Client:
+    return mock_client
 
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)

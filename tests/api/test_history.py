@@ -1,5 +1,4 @@
 import base64
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -8,28 +7,14 @@ import pytest
 
 from codellama_core.database import plain_url
 from tests.api.history import chain, conversation, message, somebody_elses, take_in
-from tests.servers import Backend
 
 NO_SUCH_TIME = "0001-01-01T00:00:00+14:00 00000000-0000-0000-0000-000000000000"
 FIRST = base64.urlsafe_b64encode(NO_SUCH_TIME.encode()).decode()
 
 
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> str:
-    return new_database()
-
-
-@pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with Backend(tmp_path_factory.mktemp("history"), database, None, ENGINE="mock") as backend:
-        yield backend
-
-
 @pytest.fixture
-def client(server: Backend) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        client.delete("/api/conversations")
-        yield client
+def client(mock_client: httpx.Client) -> httpx.Client:
+    return mock_client
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,9 @@ from tests.api.test_chat import answer_of, send
 from tests.servers import Backend, eventually
 
 
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> str:
-    return new_database()
-
-
-@pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with Backend(tmp_path_factory.mktemp("search"), database, None, ENGINE="mock") as backend:
-        yield backend
-
-
 @pytest.fixture
-def client(server: Backend) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        client.delete("/api/conversations")
-        yield client
+def client(mock_client: httpx.Client) -> httpx.Client:
+    return mock_client
 
 
 def hits(client: httpx.Client, q: str, **query: Any) -> list[dict[str, Any]]:
