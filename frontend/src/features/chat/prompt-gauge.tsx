@@ -26,7 +26,7 @@ export default function PromptGauge({ estimate }: { estimate: Estimate }) {
           aria-valuenow={share}
           aria-valuemin={0}
           aria-valuemax={100}
-          className="h-1 w-10 shrink-0 overflow-hidden rounded-full bg-secondary"
+          className="h-1 w-10 shrink-0 overflow-hidden rounded-full bg-secondary max-sm:hidden"
         >
           <span
             className={cn('block h-full rounded-full', share >= NARROW ? 'bg-destructive' : 'bg-primary')}
@@ -34,7 +34,7 @@ export default function PromptGauge({ estimate }: { estimate: Estimate }) {
           />
         </span>
       )}
-      <span className="truncate">
+      <span className="truncate max-sm:whitespace-normal">
         {sizeWords(estimate)}
         {time && ` · ${time}`}
       </span>

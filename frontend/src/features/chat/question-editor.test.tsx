@@ -1,9 +1,9 @@
 import { screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { HttpResponse, http } from 'msw';
+import { delay, HttpResponse, http } from 'msw';
 import { beforeEach, expect, it } from 'vitest';
 import { FakeEventSource } from '@/testing/fake-event-source';
-import { makeMe, makeMessage, makeThread } from '@/testing/fixtures';
+import { makeEstimate, makeMe, makeMessage, makeThread } from '@/testing/fixtures';
 import { renderWithQueries } from '@/testing/render';
 import { server } from '@/testing/server';
 import { Chat } from './chat';
@@ -14,9 +14,9 @@ const OTHER = { ...QUESTION, id: 'q2', content: 'Second try', created_at: '2026-
 const MADE = makeMessage({ id: 'a2', parent_id: 'q2', status: 'queued' });
 
 /** A conversation of one exchange; what is sent to it is kept, and answered by `answer`. */
-async function show(answer: () => Response) {
+async function show(answer: () => Response, question = QUESTION) {
   const sent: unknown[] = [];
-  let thread = makeThread([QUESTION, ANSWER]);
+  let thread = makeThread([question, ANSWER]);
   server.use(
     http.get('*/api/me', () => HttpResponse.json(makeMe())),
     http.get('*/api/conversations', () => HttpResponse.json({ pinned: [], items: [], next_before: null })),
@@ -48,6 +48,28 @@ it('asks in another way, beside the first, and shows the new branch', async () =
   expect(sent).toEqual([
     expect.objectContaining({ content: 'Second try', beside_id: 'q1', idempotency_key: expect.any(String) }),
   ]);
+});
+
+it('keeps the files of the question, but for those that are removed, and asks what it costs with them', async () => {
+  const files = ['a.py', 'b.py'].map((name) => ({ id: name, name, size: 5 }));
+  const asked: unknown[] = [];
+  server.use(
+    http.get('*/api/attachments/:id', async ({ params: { id } }) => {
+      await delay(50);
+      return HttpResponse.json({ id, name: id, content: `text of ${id}` });
+    }),
+    http.post('*/api/conversations/conversation-1/estimate', async ({ request }) => {
+      asked.push(((await request.json()) as { attachments: unknown }).attachments);
+      return HttpResponse.json(makeEstimate({ cached_tokens: 0, reading_s: 95 }));
+    }),
+  );
+  const { sent, field } = await show(accepted, { ...QUESTION, attachments: files });
+  const [a, b] = files.map(({ name }) => ({ name, content: `text of ${name}` }));
+  await waitFor(() => expect(asked).toEqual([[a, b]]));
+  await userEvent.click(screen.getByRole('button', { name: 'Remove b.py' }));
+  expect(await screen.findByText(/about 2 min of reading/)).toBeInTheDocument();
+  await userEvent.type(field, '{Enter}');
+  await waitFor(() => expect(sent).toEqual([expect.objectContaining({ attachments: [a], beside_id: 'q1' })]));
 });
 
 it('sends nothing that is unchanged or empty', async () => {

@@ -25,7 +25,7 @@ export default function QuestionEditor({ message, blocked, onSend, onCancel }: Q
   const [text, setText] = useState(message.content);
   const { files, loading, remove } = useFilesOf(message);
   const place = { conversationId: message.conversation_id, spot: { besideId: message.id }, above: '' };
-  const estimate = useEstimate(place, loading ? '' : text, files);
+  const estimate = useEstimate(place, loading ? '' : text, loading ? NONE : files);
   const unchanged = text === message.content && files.length === message.attachments.length;
   const cut =
     estimate &&
@@ -72,6 +72,8 @@ export default function QuestionEditor({ message, blocked, onSend, onCancel }: Q
     </div>
   );
 }
+
+const NONE: Files = [];
 
 interface Loaded extends Chip {
   content: string;
