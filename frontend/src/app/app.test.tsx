@@ -63,7 +63,7 @@ describe('the application', () => {
     expect(sent).toHaveLength(1);
     expect(FakeEventSource.last.url).toContain('/api/generations/answer-1/events');
     expect(screen.getByRole('textbox', { name: 'Message' })).toHaveValue('');
-    await waitFor(() => expect(document.title).toBe('How? · Code Assistant'));
+    await waitFor(() => expect(document.title).toBe('Writing · How? · Code Assistant'));
   });
 
   it('counts down while the queue is full, then sends the same message again', async () => {
