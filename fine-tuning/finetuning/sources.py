@@ -22,7 +22,7 @@ from codellama_core.models import (
     TrainingExclusion,
     User,
 )
-from codellama_core.prompt import ChatMessage, ContextFile, with_files
+from codellama_core.prompt import ChatMessage, ContextFile, with_files, with_system_prompt
 from finetuning.items import Chat, Code, Content, Continuation, Infill, Item, Rejection, Source
 
 
@@ -47,7 +47,7 @@ def read_items(engine: Engine) -> tuple[list[Item], list[Rejection]]:
 def _rated(session: Session) -> Iterator[Item | Rejection]:
     owner, rater = aliased(User), aliased(User)
     query = (
-        select(Feedback, Message, owner.training_consent, rater.training_consent)
+        select(Feedback, Message, Conversation, owner.training_consent, rater.training_consent)
         .join(Message, Message.id == Feedback.message_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(owner, owner.id == Conversation.user_id)
@@ -55,20 +55,22 @@ def _rated(session: Session) -> Iterator[Item | Rejection]:
         .where(Message.author == Author.ASSISTANT)
         .order_by(Feedback.id)
     )
-    for feedback, message, owner_agrees, rater_agrees in session.execute(query):
-        item = _rated_item(session, feedback, message)
+    for feedback, message, conversation, owner_agrees, rater_agrees in session.execute(query):
+        item = _rated_item(session, feedback, message, conversation)
         if item is None:
             continue
         reason = _rating_problem(item, feedback, message, agreed=owner_agrees and rater_agrees)
         yield item if reason is None else Rejection.of(item, reason)
 
 
-def _rated_item(session: Session, feedback: Feedback, message: Message) -> Item | None:
+def _rated_item(session: Session, feedback: Feedback, message: Message, conversation: Conversation) -> Item | None:
+    """The prompt is what the model read; a system prompt that was changed since stands as it is now."""
     correction = (feedback.correction or "").strip()
     if not correction and feedback.rating is None:
         return None
     source, answer = (Source.CORRECTION, correction) if correction else (Source.RATING, message.content)
-    content = Chat(tuple(_branch(session, message)), answer.strip())
+    prompt = with_system_prompt(conversation.settings.system_prompt, _branch(session, message))
+    content = Chat(prompt, answer.strip())
     return Item(source, feedback.id, f"conversation:{message.conversation_id}", content)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from codellama_core.models import Author, Conversation, Document, MessageStatus, TrainingExclusion
+from codellama_core.models import Author, ChatSettings, Conversation, Document, MessageStatus, TrainingExclusion
 from codellama_core.prompt import ChatMessage, ContextFile, with_files
 from finetuning.items import Chat, Code, Continuation, Infill, Item, Source
 from finetuning.sources import read_items
@@ -55,6 +55,15 @@ def test_nothing_of_somebody_who_opted_out_is_learned(world: World, who: str) ->
     items, reasons = found(world)
     assert items == []
     assert reasons == {"no_consent": 3}
+
+
+def test_the_prompt_has_the_conversations_own_system_prompt(world: World) -> None:
+    conversation = world.conversation(world.user(), settings=ChatSettings(system_prompt="Be brief."))
+    asked = world.message(conversation, Author.USER, "Why?")
+    world.feedback(world.message(conversation, Author.ASSISTANT, "Because.", asked), rating=1)
+    items, _ = found(world)
+    prompt = (ChatMessage("system", "Be brief."), ChatMessage("user", "Why?"))
+    assert [item.content for item in items] == [Chat(prompt, "Because.")]
 
 
 def test_the_prompt_has_the_files_that_the_model_read(world: World) -> None:

@@ -77,8 +77,8 @@ class World:
         name = uuid.uuid4().hex
         return self._add(User(email=f"{name}@test", name=name, training_consent=consent))
 
-    def conversation(self, user: uuid.UUID) -> uuid.UUID:
-        return self._add(Conversation(user_id=user, title="a chat"))
+    def conversation(self, user: uuid.UUID, **values: Any) -> uuid.UUID:
+        return self._add(Conversation(user_id=user, title="a chat", **values))
 
     def message(
         self, conversation: uuid.UUID, author: Author, content: str, parent: uuid.UUID | None = None, **values: Any

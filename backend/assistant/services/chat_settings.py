@@ -7,8 +7,7 @@ from typing import Final
 from assistant.engine.types import Sampling
 from assistant.errors import ConflictError, InvalidRequestError, ModelNotFoundError
 from assistant.services.generators.types import ModelIdentity, choose
-from codellama_core.models import Author, ChatSettings
-from codellama_core.prompt import ChatMessage
+from codellama_core.models import ChatSettings
 
 CHAT_SAMPLING: Final = Sampling(temperature=0.2, top_p=0.95, top_k=40, min_p=0.05, repeat_penalty=1.05)
 FOLLOW_CHAMPION: Final = ("default", "champion")
@@ -50,11 +49,3 @@ def sampling_of(settings: ChatSettings) -> Sampling:
     """The chat's sampling with what was chosen in place of its defaults."""
     chosen = {name: value for name in ("temperature", "top_p") if (value := getattr(settings, name)) is not None}
     return replace(CHAT_SAMPLING, **chosen)
-
-
-def with_system_prompt(settings: ChatSettings, turns: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
-    """The turns behind the conversation's own system prompt, which replaces one that was imported with them."""
-    if settings.system_prompt is None:
-        return tuple(turns)
-    spoken = (turn for turn in turns if turn.role != Author.SYSTEM)
-    return (ChatMessage(str(Author.SYSTEM), settings.system_prompt), *spoken)

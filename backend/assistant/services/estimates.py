@@ -8,11 +8,10 @@ from assistant.engine.types import Priority
 from assistant.services import branches, conversations
 from assistant.services.accounts import Principal
 from assistant.services.branches import Spot
-from assistant.services.chat_settings import with_system_prompt
 from assistant.services.database import Database
 from assistant.services.generators.types import ChatPrompt, Generator, Length, Prospect, TextPrompt, TextRequest
 from codellama_core.models import ChatSettings
-from codellama_core.prompt import ChatMessage, ContextFile, fenced, with_files
+from codellama_core.prompt import ChatMessage, ContextFile, fenced, with_files, with_system_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ async def estimate(database: Database, generator: Generator, who: Principal, dra
             above = await branches.turns_of(session, await conversations.branch(session, parent))
     question = ChatMessage("user", with_files(draft.content, draft.files))
     request = TextRequest(
-        id="estimate", prompt=ChatPrompt(with_system_prompt(settings, [*above, question])),
+        id="estimate", prompt=ChatPrompt(with_system_prompt(settings.system_prompt, [*above, question])),
         max_tokens=settings.max_tokens, priority=Priority.CHAT, fairness_key=str(who.id), model=settings.model,
     )  # fmt: skip
     prospect = await generator.foresee(request)

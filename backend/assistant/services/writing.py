@@ -14,7 +14,7 @@ from assistant.errors import ModelNotFoundError
 from assistant.services import attachments, conversations, search
 from assistant.services.accounts import Principal
 from assistant.services.branches import Spot
-from assistant.services.chat_settings import ModelGoneError, sampling_of, with_system_prompt
+from assistant.services.chat_settings import ModelGoneError, sampling_of
 from assistant.services.database import Database
 from assistant.services.generations import Generations
 from assistant.services.generators.types import ChatPrompt, Generator, ModelIdentity, TextRequest, TextStream
@@ -23,7 +23,7 @@ from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7
 from codellama_core.models import Author, ChatSettings, Conversation, Message, MessageStatus
-from codellama_core.prompt import ChatMessage, ContextFile
+from codellama_core.prompt import ChatMessage, ContextFile, with_system_prompt
 
 TITLE_LENGTH: Final = 80
 
@@ -124,7 +124,7 @@ def request(
     """What the model is asked: turns that end in the question, and how its answer begins where it goes on."""
     return TextRequest(
         id=f"{answer_id}/{len(begun)}" if begun else str(answer_id),
-        prompt=ChatPrompt(with_system_prompt(settings, turns), begun),
+        prompt=ChatPrompt(with_system_prompt(settings.system_prompt, turns), begun),
         max_tokens=settings.max_tokens,
         sampling=sampling_of(settings),
         model=settings.model,

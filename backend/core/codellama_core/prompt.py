@@ -8,7 +8,7 @@ Source of the formats: Meta's codellama repository (``llama/generation.py``, ``l
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
@@ -78,6 +78,13 @@ def with_files(content: str, files: Sequence[ContextFile]) -> str:
     So another question about the same files goes on from what has been read.
     """
     return "\n\n".join([*(fenced(file) for file in files), content])
+
+
+def with_system_prompt(system_prompt: str | None, turns: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """The turns behind a conversation's own system prompt, if it has one, in place of one that came with them."""
+    if system_prompt is None:
+        return tuple(turns)
+    return (ChatMessage("system", system_prompt), *(turn for turn in turns if turn.role != "system"))
 
 
 def fenced(file: ContextFile) -> str:
