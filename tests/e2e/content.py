@@ -16,6 +16,7 @@ from codellama_core.database import sync_engine
 from codellama_core.models import (
     ApiInteraction,
     AuditLog,
+    Feedback,
     Message,
     ModelVersion,
     RunState,
@@ -132,13 +133,24 @@ def _finished_run(session: Session, started: datetime, number: int) -> TrainingR
     verdict = _verdict(number, passed)
     run = TrainingRun(
         state=RunState.PUBLISHED if passed else RunState.REJECTED, stage="publish", base_model=BASE, settings={},
-        stages={"extract": _extracted(number), "train": _trained(number), "evaluate": {"passed": passed}},
+        stages=_stages(number, passed, started),
         progress={"stage": "publish", "fraction": 1.0}, verdict=verdict, dataset_fingerprint=_sha256(f"data{number}"),
         started_at=started, heartbeat_at=started, finished_at=started + timedelta(hours=3, minutes=11 + number),
     )  # fmt: skip
     session.add(run)
     session.flush()
     return run
+
+
+def _stages(number: int, passed: bool, started: datetime) -> dict[str, Any]:
+    """What each stage reports."""
+    name = f"{BASE}-{started:%Y%m%d-%H%M%S}"
+    return {
+        "extract": _extracted(number), "train": _trained(number),
+        "export": {"quantization": "Q8_0", "size_bytes": 6_700_000, "delta_survival": {"mean": {"gain": 0.98}}},
+        "evaluate": {"passed": passed, "gate_rows": 61},
+        "publish": {"name": name, "state": "available" if passed else "rejected"},
+    }  # fmt: skip
 
 
 def _running_run(started: datetime) -> TrainingRun:
@@ -201,12 +213,11 @@ def _version(session: Session, run: TrainingRun, parent: ModelVersion, at: datet
 
 
 def _rows(session: Session, run_id: uuid.UUID, rng: random.Random) -> None:
-    answers = list(session.scalars(select(Message.id).where(Message.author == "assistant")))
-    for number, answer in enumerate(answers):
+    for number, verdict in enumerate(session.scalars(select(Feedback))):
         kept = number % 4 != 3
         row = TrainingRow(
-            run_id=run_id, source_kind=rng.choice(("correction", "rating")), source_id=answer,
-            sha256=_sha256(f"{answer}"), split=rng.choice(list(Split)) if kept else None, kept=kept,
+            run_id=run_id, source_kind="correction" if verdict.correction else "rating", source_id=verdict.id,
+            sha256=_sha256(f"{verdict.id}"), split=rng.choice(list(Split)) if kept else None, kept=kept,
             reason=None if kept else rng.choice(("near_duplicate", "secret", "too_long")),
         )  # fmt: skip
         session.add(row)

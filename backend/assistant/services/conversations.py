@@ -207,7 +207,10 @@ async def views(
     rows = (await session.execute(query)).all()
     asked = [message.id for message, *_ in rows if message.author is Author.USER]
     files = await attachments.listed(session, asked) if asked else {}
-    return [MessageView(message, *others, files.get(message.id, ()), blind) for message, *others, blind in rows]
+    return [
+        MessageView(message, model, verdict, files.get(message.id, ()), blind)
+        for message, model, verdict, blind in rows
+    ]
 
 
 def ancestry(message_id: uuid.UUID, depth: int | None = None) -> CTE:
