@@ -20,7 +20,6 @@ export default function PromptGauge({ estimate }: { estimate: Estimate }) {
       {share !== null && (
         // biome-ignore lint/a11y/useSemanticElements: browsers draw a <meter> each in their own way
         <span
-          // biome-ignore lint/a11y/useSemanticElements: the browser draws a <meter> in its own colours
           role="meter"
           aria-label="Context used"
           aria-valuenow={share}
