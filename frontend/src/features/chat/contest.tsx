@@ -79,7 +79,7 @@ function Side({ name, message: stored, waiting }: SideProps) {
       aria-busy={active}
       className="min-w-0 rounded-xl border bg-card p-4"
     >
-      <h3 className="mb-2 font-semibold text-muted-foreground text-xs">{name}</h3>
+      <h2 className="mb-2 font-semibold text-muted-foreground text-xs">{name}</h2>
       {text && <Markdown text={text} streaming={active} />}
       {active && waiting && <p className="text-muted-foreground text-xs">{waiting}</p>}
       {active && !waiting && <StageLine stream={stream} />}
