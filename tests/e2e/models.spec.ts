@@ -36,6 +36,7 @@ interface Models {
 const settings = (page: Page) => page.getByRole('button', { name: /^Settings of this chat/ });
 const picker = (page: Page) => page.getByRole('button', { name: /^Model:/ });
 const sides = (page: Page) => page.getByTestId('side');
+const ballot = (page: Page) => page.getByRole('group', { name: 'Which answer is better?' });
 
 /** Answers of a few tokens are enough here. */
 async function keepShort(page: Page, tokens: number): Promise<void> {
@@ -96,7 +97,7 @@ test('two models are compared blind: names come with the vote, and the winner go
   await compare(page);
   await page.waitForURL(/\/c\//);
   await page.reload();
-  await expect(page.getByRole('group', { name: 'Which answer is better?' })).toBeVisible({
+  await expect(ballot(page)).toBeVisible({
     timeout: 120_000,
   });
   expect(await axeFindings(page)).toEqual([]);
@@ -109,6 +110,7 @@ test('two models are compared blind: names come with the vote, and the winner go
   await expect(verdict).toContainText('you preferred');
   await expect(verdict).toContainText(challenger);
   await ask(page, 'Now without slices.');
+  await expect(page.getByTestId('answer')).toHaveCount(2);
   await untilFinished(page);
   const question = (await stored(page)).find(({ content }) => content === 'Now without slices.');
   expect(question).toMatchObject({ parent_id: left?.id });
@@ -117,16 +119,23 @@ test('two models are compared blind: names come with the vote, and the winner go
   expect(await axeFindings(page)).toEqual([]);
 });
 
-test('a comparison that is stopped can be run again or ended', async ({ page }) => {
+/** Begins a comparison and stops it; false when both answers had ended before. */
+async function stoppedInTime(page: Page): Promise<boolean> {
+  await page.goto('/');
+  await compare(page);
+  const stop = page.getByRole('button', { name: 'Stop' });
+  await stop.press('Enter', { timeout: 5_000 }).catch(() => undefined);
+  const again = page.getByRole('button', { name: 'Run what is missing' });
+  await expect(again.or(ballot(page))).toBeVisible({ timeout: 120_000 });
+  return again.isVisible();
+}
+
+test('a comparison that is stopped is run again, or ended without a vote', async ({ page }) => {
   await page.goto('/');
   const { challenger } = await challenge(page);
-  await page.reload();
-  await keepShort(page, 400);
-  await compare(page);
-  await page.getByRole('button', { name: 'Stop' }).click();
-  const again = page.getByRole('button', { name: 'Run what is missing' });
-  const ballot = page.getByRole('group', { name: 'Which answer is better?' });
-  await expect(again.or(ballot)).toBeVisible({ timeout: 120_000 });
+  await expect.poll(() => stoppedInTime(page), { timeout: 200_000 }).toBe(true);
+  await page.getByRole('button', { name: 'Run what is missing' }).click();
+  await expect(ballot(page)).toBeVisible({ timeout: 120_000 });
   await page.getByRole('button', { name: 'End without a vote' }).click();
   await expect(page.getByTestId('verdict')).toContainText(challenger);
   await composer(page).fill('And now?');
