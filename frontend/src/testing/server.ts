@@ -8,6 +8,9 @@ import { makeEstimate } from './fixtures';
  */
 export const server = setupServer(
   http.get('*/api/conversations/folders', () => HttpResponse.json({ items: [] })),
+  http.get('*/api/models/served', () =>
+    HttpResponse.json({ items: [], defaults: { temperature: 0.2, top_p: 0.95, max_tokens: 2048 } }),
+  ),
   http.post('*/api/conversations/estimate', () => HttpResponse.json(makeEstimate())),
   http.post('*/api/conversations/:id/estimate', () => HttpResponse.json(makeEstimate())),
 );
