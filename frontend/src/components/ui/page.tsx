@@ -11,7 +11,11 @@ interface PageProps {
 /** A page that is read from top to bottom. */
 export function Page({ title, lead, actions, children }: PageProps) {
   return (
-    <div className="relative min-h-0 flex-1 overflow-y-auto">
+    <div
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      className="relative min-h-0 flex-1 overflow-y-auto -outline-offset-2"
+    >
       <div className="mx-auto flex max-w-[52rem] flex-col gap-9 px-4 py-8 sm:px-8">
         <div className="flex flex-wrap items-start justify-between gap-4">
           <div className="max-w-[34rem]">
