@@ -45,7 +45,13 @@ def known(server: Backend) -> dict[str, str]:
         conversation = client.post("/api/conversations", json={}).json()["id"]
         prompt = client.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"]
         me = client.get("/api/me").json()["id"]
-    return {"conversation_id": conversation, "message_id": conversation, "prompt_id": prompt, "user_id": me}
+    return {
+        "conversation_id": conversation,
+        "message_id": conversation,
+        "comparison_id": conversation,
+        "prompt_id": prompt,
+        "user_id": me,
+    }
 
 
 Send = Callable[..., httpx.Response]

@@ -14,6 +14,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from assistant.commands import openapi
 from codellama_core.models import MessageStatus
+from tests.api.test_swaps import Versions
 from tests.servers import Backend, eventually
 
 DESCRIPTION = openapi()
@@ -63,10 +64,33 @@ def described(
         yield backend
 
 
+def taken(response: httpx.Response) -> Any:
+    """What was begun; nothing while that cannot be yet."""
+    return response.json() if response.status_code == 202 else None
+
+
+@pytest.fixture(scope="module")
+def versions(described: Backend, demo_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    """Another version is there, to be the challenger."""
+    folder = tmp_path_factory.mktemp("versions")
+    other = folder / "other.gguf"
+    other.write_bytes(demo_gguf.read_bytes() + b"\0")
+    versions = Versions(described.environment["DATABASE_URL"], folder / "models")
+    versions.add("other", other)
+    return versions
+
+
 @pytest.fixture
-def known(described: Backend) -> dict[str, str]:
-    """Ids that exist: a conversation with an answer in it, and one of most other things."""
+def known(described: Backend, versions: Versions) -> dict[str, str]:
+    """Ids that exist: a conversation with an answer in it, a comparison to vote on, and one of most other things."""
+    versions.challenge("other")  # whatever random requests have done
     with described.client() as client:
+        compared = client.post("/api/conversations", json={}).json()["id"]
+        path = f"/api/conversations/{compared}/comparisons"
+        body = {"content": "hello", "idempotency_key": "one"}
+        contest = eventually("two models are compared", lambda: taken(client.post(path, json=body)))
+        for side in ("left", "right"):
+            client.get(f"/api/generations/{contest[side]['id']}/events")
         conversation = client.post("/api/conversations", json={}).json()["id"]
         question = {"content": "hello", "attachments": [{"name": "a.py", "content": "a = 1"}]}
         sent = client.post(f"/api/conversations/{conversation}/messages", json=question).json()
@@ -85,6 +109,7 @@ def known(described: Backend) -> dict[str, str]:
         key = (mine or [client.post("/api/me/keys", json={"name": "known"}).json()])[0]["id"]
         return {
             "conversation_id": conversation, "message_id": message, "name": "demo",
+            "comparison_id": contest["comparison"]["id"],
             "attachment_id": sent["user_message"]["attachments"][0]["id"],
             "user_id": client.post("/api/admin/users", json=person).json()["user"]["id"],
             "prompt_id": client.post("/api/prompts", json={"title": "T", "content": "C"}).json()["id"],

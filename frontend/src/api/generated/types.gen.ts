@@ -4294,6 +4294,10 @@ export type BeginComparisonErrors = {
      */
     408: Problem;
     /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
      * The body is larger than the limit
      */
     413: Problem;
@@ -4364,6 +4368,10 @@ export type VoteInComparisonErrors = {
      */
     408: Problem;
     /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
      * The body is larger than the limit
      */
     413: Problem;
@@ -4426,6 +4434,10 @@ export type WriteComparisonAgainErrors = {
      */
     404: Problem;
     /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
+    /**
      * A field is missing or wrong; `param` names it
      */
     422: Problem;
@@ -4479,6 +4491,10 @@ export type EndComparisonErrors = {
      * There is no such thing, or it is not yours
      */
     404: Problem;
+    /**
+     * It cannot be done in the present state
+     */
+    409: Problem;
     /**
      * A field is missing or wrong; `param` names it
      */
