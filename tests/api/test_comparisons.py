@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from assistant.commands import openapi
 from assistant.services.win_rates import wilson
 from tests.api.test_swaps import Versions
 from tests.servers import Backend, events, eventually
@@ -93,6 +94,21 @@ def served(client: httpx.Client) -> list[str]:
 
 def message(page: dict[str, Any], message_id: str) -> dict[str, Any]:
     return next(each for each in page["messages"] if each["id"] == message_id)
+
+
+def example(path: str) -> dict[str, Any]:
+    """The one body that the description gives for a POST there."""
+    content = openapi()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    (only,) = content["examples"].values()
+    body: dict[str, Any] = only["value"]
+    return body
+
+
+def test_the_examples_of_the_description_are_accepted(client: httpx.Client) -> None:
+    contest = begin(client, create(client), **example("/api/conversations/{conversation_id}/comparisons"))
+    for side in ("left", "right"):
+        follow(client, contest[side]["id"])
+    assert act(client, contest, "vote", **example("/api/comparisons/{comparison_id}/vote")).status_code == 200
 
 
 def test_nothing_tells_who_wrote_what_before_the_vote(client: httpx.Client) -> None:

@@ -167,12 +167,14 @@ def test_errors_are_described_in_the_shape_that_the_path_promises(
 
 CLOSED = {"POST /api/me/password", "DELETE /api/me"}
 """In local mode there are no passwords and one account; so is everything below /api/auth."""
+COMPARED = {"POST /api/conversations/{conversation_id}/comparisons", "POST /api/comparisons/{comparison_id}/vote"}
+"""These need two models: ``test_comparisons`` sends their examples."""
 EXAMPLE_BODIES = [
     (method, path, name, example["value"])
     for method, path, operation in OPERATIONS
     for content in operation.get("requestBody", {}).get("content", {}).values()
     for name, example in content["examples"].items()
-    if not path.startswith("/api/auth/") and f"{method} {path}" not in CLOSED
+    if not path.startswith("/api/auth/") and f"{method} {path}" not in CLOSED | COMPARED
 ]
 
 
