@@ -37,11 +37,11 @@ test('an answer can be copied, rated and corrected, and that is kept', async ({ 
   await expect(editor).toHaveValue(copied);
   await editor.fill('```python\ndef reverse(text):\n    return text[::-1]\n```');
   await page.getByRole('button', { name: 'Save correction' }).click();
-  await expect(page.getByRole('button', { name: 'Corrected' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Corrected', exact: true })).toBeVisible();
 
   await page.reload();
   await expect(page.getByRole('button', { name: 'Good answer' })).toHaveAttribute('aria-pressed', 'true');
-  await page.getByRole('button', { name: 'Corrected' }).click();
+  await page.getByRole('button', { name: 'Corrected', exact: true }).click();
   await expect(editor).toHaveValue(/text\[::-1\]/);
 });
 
