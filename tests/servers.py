@@ -1,4 +1,4 @@
-"""Real processes for tests: the backend as people start it, and a database that can be cut off."""
+"""Real processes for tests: the backend as people start it, and lines to servers that can be cut."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -145,21 +145,15 @@ def events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any], str 
             name, data, identity = "message", "", None
 
 
-class DatabaseProxy:
-    """Forwards TCP to the real server; ``cut`` ends all connections and refuses new ones until ``restore``."""
+class Line:
+    """Forwards TCP from a port of its own; ``cut`` ends all connections and refuses new ones until ``restore``."""
 
-    def __init__(self, url: str) -> None:
-        self._target = make_url(plain_url(url))
-        self._port = free_port()
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self.port = free_port()
+        self._connect = connect
         self._listener: socket.socket | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.restore()
-
-    @property
-    def url(self) -> str:
-        query = {key: value for key, value in self._target.query.items() if key != "host"}
-        through: URL = self._target.set(host="127.0.0.1", port=self._port, query=query)
-        return through.render_as_string(hide_password=False)
 
     def cut(self) -> None:
         assert self._listener is not None
@@ -175,7 +169,7 @@ class DatabaseProxy:
         """Let connections through again, if they were not."""
         if self._listener is not None:
             return
-        listener = socket.create_server(("127.0.0.1", self._port))
+        listener = socket.create_server(("127.0.0.1", self.port))
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
@@ -189,7 +183,21 @@ class DatabaseProxy:
             self._pairs.append(pair)
             threading.Thread(target=_pump, args=pair, daemon=True).start()
 
-    def _connect(self) -> socket.socket:
+
+class DatabaseProxy(Line):
+    """A line to a PostgreSQL server."""
+
+    def __init__(self, url: str) -> None:
+        self._target = make_url(plain_url(url))
+        super().__init__(self._connect_to_target)
+
+    @property
+    def url(self) -> str:
+        query = {key: value for key, value in self._target.query.items() if key != "host"}
+        through: URL = self._target.set(host="127.0.0.1", port=self.port, query=query)
+        return through.render_as_string(hide_password=False)
+
+    def _connect_to_target(self) -> socket.socket:
         folder = self._target.query.get("host")
         if isinstance(folder, str):
             upstream = socket.socket(socket.AF_UNIX)

@@ -1,108 +1,4 @@
-import type { Page } from '@playwright/test';
-import {
-  ask,
-  composer,
-  expect,
-  inTheMiddle,
-  isBeingMade,
-  lastAnswer,
-  stop,
-  storedAnswer,
-  test,
-  untilFinished,
-} from './fixtures';
-
-/** The code of the newest answer as the page shows it, without white space. */
-function shownCode(): string {
-  const bodies = document.querySelectorAll('[data-testid=answer] [data-streamdown=code-block-body]');
-  return Array.from(bodies, (body) => body.textContent ?? '')
-    .join('')
-    .replaceAll(/\s+/g, '');
-}
-
-/** The same of a stored answer: what stands between its fences. */
-function codeOf(content: string): string {
-  const parts = content.split(/^```.*$/m);
-  return parts
-    .filter((_, index) => index % 2 === 1)
-    .join('')
-    .replaceAll(/\s+/g, '');
-}
-
-/** Collects what the page shows for as long as the answer grows, or until there are enough different steps. */
-async function stepsOf(page: Page, enough: number): Promise<Set<string>> {
-  const steps = new Set<string>();
-  while (steps.size < enough && (await isBeingMade(page))) steps.add(await page.evaluate(shownCode));
-  return steps;
-}
-
-function expectBeginnings(steps: Iterable<string>, whole: string): void {
-  for (const step of steps)
-    expect(whole.startsWith(step), `${step}\nis no beginning of\n${whole}`).toBe(true);
-}
-
-test('an answer appears in several steps, and each is a beginning of what is stored', async ({ page }) => {
-  let steps = new Set<string>();
-  await inTheMiddle(page, async () => {
-    steps = await stepsOf(page, 5);
-    return steps.size >= 5;
-  });
-  await stop(page);
-  expectBeginnings(steps, codeOf((await storedAnswer(page)).content));
-});
-
-test('the stage line says that the answer is being written, then gives way to its figures', async ({
-  page,
-}) => {
-  await inTheMiddle(page, async () => {
-    const [stage] = await page.getByTestId('stage').allTextContents();
-    return stage?.includes('Writing') ?? false;
-  });
-  await stop(page);
-  await expect(page.getByTestId('stage')).toHaveCount(0);
-  await expect(page.getByTestId('figures')).toContainText(/tokens.*first token.*total.*tok\/s/);
-});
-
-test('a reload in the middle goes on, and nothing is lost or doubled', async ({ page }) => {
-  let steps = new Set<string>();
-  await inTheMiddle(page, async () => {
-    const before = await page.evaluate(shownCode);
-    await page.reload();
-    await expect(lastAnswer(page)).toBeVisible();
-    const after = await stepsOf(page, 4);
-    steps = new Set([before, ...after]);
-    return after.size >= 4;
-  });
-  await untilFinished(page);
-  const { content, status } = await storedAnswer(page);
-  expect(status).toBe('done');
-  expectBeginnings(steps, codeOf(content));
-  await expect.poll(() => page.evaluate(shownCode)).toBe(codeOf(content));
-});
-
-test('a stopped answer stays stopped after a reload', async ({ page }) => {
-  await inTheMiddle(page, () => stop(page));
-  await expect(page.getByTestId('outcome')).toContainText('Stopped');
-  const { status, content } = await storedAnswer(page);
-  expect(status).toBe('stopped');
-  await page.reload();
-  await expect(page.getByTestId('outcome')).toContainText('Stopped');
-  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
-  await expect.poll(() => page.evaluate(shownCode)).toBe(codeOf(content));
-  expect((await storedAnswer(page)).content).toBe(content);
-});
-
-test('two viewers see the same answer grow', async ({ page, context }) => {
-  const second = await context.newPage();
-  await inTheMiddle(page, async () => {
-    await second.goto(page.url(), { waitUntil: 'commit' });
-    await expect(lastAnswer(second)).toBeVisible();
-    const grew = (await stepsOf(second, 3)).size >= 3;
-    return grew && (await stop(page));
-  });
-  await untilFinished(second);
-  expect(await second.evaluate(shownCode)).toBe(await page.evaluate(shownCode));
-});
+import { ask, codeOf, composer, expect, shownCode, storedAnswer, test, untilFinished } from './fixtures';
 
 test('a question can follow an answer in the same conversation', async ({ page }) => {
   await page.goto('/');
@@ -128,7 +24,7 @@ test.describe('while a proxy refuses', () => {
     await page.goto('/');
     await ask(page, 'Write a Python function that reverses a string.');
     await untilFinished(page);
-    await expect.poll(() => page.evaluate(shownCode)).toBe(codeOf((await storedAnswer(page)).content));
+    await expect.poll(() => shownCode(page)).toBe(codeOf((await storedAnswer(page)).content));
   });
 });
 

@@ -16,33 +16,23 @@ test('the list has every route that the application has', () => {
   expect(paths.filter((path) => !listed.includes(path))).toEqual([]);
 });
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  test.describe(`in the ${colorScheme} scheme`, () => {
-    test.use({ colorScheme });
-
-    for (const route of ROUTES) {
-      test(`axe finds nothing on ${route.name}`, async ({ page }) => {
-        await open(page, route);
-        expect(await axeFindings(page)).toEqual([]);
-        await eachDialog(page, route, async (name) => {
-          expect(await axeFindings(page), `in the dialog “${name}”`).toEqual([]);
-        });
-      });
+for (const route of ROUTES) {
+  test(`axe finds nothing on ${route.name}, light and dark, and a phone need not scroll it sideways`, async ({
+    page,
+  }) => {
+    await open(page, route);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await expect(page.locator('html')).toHaveClass(colorScheme === 'dark' ? /dark/ : /^((?!dark).)*$/);
+      expect(await axeFindings(page), colorScheme).toEqual([]);
+      await eachDialog(page, route, async (name) =>
+        expect(await axeFindings(page), `${colorScheme}, in the dialog “${name}”`).toEqual([]),
+      );
     }
+
+    await page.setViewportSize({ width: 360, height: 740 });
+    const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+    expect(await width()).toBe(360);
+    await eachDialog(page, route, async (name) => expect(await width(), `in the dialog “${name}”`).toBe(360));
   });
 }
-
-test.describe('on a phone of 360 pixels', () => {
-  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
-
-  for (const route of ROUTES) {
-    test(`nothing scrolls sideways on ${route.name}`, async ({ page }) => {
-      const width = () => page.evaluate(() => document.documentElement.scrollWidth);
-      await open(page, route);
-      expect(await width()).toBe(360);
-      await eachDialog(page, route, async (name) =>
-        expect(await width(), `in the dialog “${name}”`).toBe(360),
-      );
-    });
-  }
-});

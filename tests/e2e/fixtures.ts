@@ -97,11 +97,43 @@ export async function ask(page: Page, prompt: string): Promise<void> {
   await composer(page).press('Enter');
 }
 
+/** Puts a long text into the composer. To fill it in would be typing, line by line. */
+export async function paste(page: Page, text: string): Promise<void> {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await expect(composer(page)).toBeVisible();
+  await page.evaluate((pasted) => navigator.clipboard.writeText(pasted), text);
+  await composer(page).focus();
+  await page.keyboard.press('Control+V');
+  await expect(composer(page)).toHaveValue(text);
+}
+
 /** Waits until the newest answer is neither queued nor being made. */
 export async function untilFinished(page: Page): Promise<void> {
   await expect(lastAnswer(page)).toHaveAttribute('data-status', /done|stopped|interrupted|error/, {
     timeout: 180_000,
   });
+}
+
+/** The code of the newest answer as the page shows it, without white space. */
+export function shownCode(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const answer = Array.from(document.querySelectorAll('[data-testid=answer]')).at(-1);
+    const bodies = answer?.querySelectorAll('[data-streamdown=code-block-body]') ?? [];
+    return Array.from(bodies, (body) => body.textContent ?? '')
+      .join('')
+      .replaceAll(/\s+/g, '');
+  });
+}
+
+/** The same of a stored answer: what stands between its fences. */
+export function codeOf(content: string): string {
+  let inside = false;
+  const code = content.split('\n').filter((line) => {
+    const isFence = inside ? /^ {0,3}`{3,}\s*$/.test(line) : /^ {0,3}`{3,}[^`]*$/.test(line);
+    if (isFence) inside = !inside;
+    return inside && !isFence;
+  });
+  return code.join('').replaceAll(/\s+/g, '');
 }
 
 export interface StoredMessage {
@@ -126,65 +158,6 @@ export async function storedAnswer(page: Page): Promise<StoredMessage> {
   return answer as StoredMessage;
 }
 
-/** Prompts that a demo model tends to answer at length. It samples, and may end any of them at once. */
-const LONG = [
-  'Write a long Python module with a class for an HTTP server, a parser, a cache and unit tests.',
-  'Write a unittest.TestCase with fifty test methods for a calculator, for every number from 1 to 50.',
-  `Continue:\n${Array.from({ length: 30 }, (_, i) => `x${i} = ${i}`).join('\n')}`,
-  'Continue this code:\nclass Parser:\n    def __init__(self, text):\n        self.text = text\n\n    def peek(self):\n',
-];
-const SOME_TEXT = 80;
-const TRIES = 25;
-
-/** The prompt that last gave an answer long enough. */
-let proven = 0;
-
-/**
- * Does something in the middle of an answer. `act` begins while the answer has some text and is still being made; it
- * returns whether it was in time. However fast the model: an answer that ended too soon is asked for again.
- */
-export async function inTheMiddle(page: Page, act: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    const choice = (proven + attempt) % LONG.length;
-    await page.goto('/');
-    await ask(page, LONG[choice] ?? '');
-    await expect(lastAnswer(page)).toBeVisible();
-    if ((await hasBegun(page)) && (await act())) {
-      proven = choice;
-      return;
-    }
-  }
-  throw new Error(`none of ${TRIES} answers was long enough`);
-}
-
-/** Waits for some text; false when the answer ended before it had any. */
-async function hasBegun(page: Page): Promise<boolean> {
-  const outcome = await page.waitForFunction(
-    (enough) => {
-      const answer = document.querySelector('[data-testid=answer]');
-      if (!answer) return null;
-      if (answer.getAttribute('aria-busy') === 'false') return 'ended';
-      return (answer.textContent ?? '').length > enough ? 'begun' : null;
-    },
-    SOME_TEXT,
-    { timeout: 180_000 },
-  );
-  return (await outcome.jsonValue()) === 'begun';
-}
-
 export async function isBeingMade(page: Page): Promise<boolean> {
   return (await lastAnswer(page).getAttribute('aria-busy')) === 'true';
-}
-
-/** Stops the answer, by keyboard; false when it had ended before. */
-export async function stop(page: Page): Promise<boolean> {
-  const pressed = await page
-    .getByRole('button', { name: 'Stop' })
-    .press('Enter', { timeout: 5_000 })
-    .then(
-      () => true,
-      () => false,
-    );
-  await untilFinished(page);
-  return pressed && (await lastAnswer(page).getAttribute('data-status')) === 'stopped';
 }

@@ -8,11 +8,13 @@ afterwards. ``--content`` fills it with what an organisation would have after so
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,16 +23,21 @@ import psycopg
 from codellama_core.database import plain_url
 from tests.e2e.content import fill
 from tests.e2e.controls import Action, controls
+from tests.e2e.echo import echo
 from tests.kubernetes.nginx_server import running_nginx
 from tests.load.servers import embedded_database
-from tests.servers import Backend, DatabaseProxy
+from tests.servers import Backend, DatabaseProxy, Line
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DIST: Final = ROOT / "frontend" / "dist"
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery staple"
 ACCOUNTS: Final = {"AUTH_MODE": "accounts", "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
-FRAGILE: Final = {"N_CTX": "16384", "MAX_TOKENS": "12000", "DRAIN_S": "1", "REAP_AFTER_S": "12", "N_THREADS": "1"}
-"""Answers are long enough for whatever is to happen in their middle; a process that is silent is noticed soon."""
+FRAGILE: Final = {
+    "N_CTX": "16384", "MAX_TOKENS": "12000", "DRAIN_S": "1", "REAP_AFTER_S": "12", "N_THREADS": "1",
+    "MAX_RUNNING": "2", "QUEUE_MAX_WAIT_S": "10",
+}  # fmt: skip
+"""Answers are long enough for whatever is to happen in their middle; a process that is silent is noticed soon, and two
+answers at once fill it."""
 
 
 def environment_of(address: str) -> dict[str, str]:
@@ -62,7 +69,8 @@ def demo_model(folder: Path) -> Path:
 def fragile_site(folder: Path, database_url: str, model: Path) -> Iterator[dict[str, str]]:
     """Two backends behind a database that can be cut off: the first alone at BASE_URL, both at PODS_URL.
 
-    Gives the environment of the browser tests; CONTROL_URL has the switches.
+    A third at ECHO_URL answers with what it was asked. The line to BASE_URL can be cut too. Gives the environment of the
+    browser tests; CONTROL_URL has the switches.
     """
     with ExitStack() as stack:
         proxy = DatabaseProxy(database_url)
@@ -74,22 +82,33 @@ def fragile_site(folder: Path, database_url: str, model: Path) -> Iterator[dict[
             for number in range(2)
         ]
         addresses = [f"127.0.0.1:{backend.port}" for backend in backends]
+        upstream = stack.enter_context(echo())
+        echoing = stack.enter_context(
+            Backend(
+                folder, database_url, None, **ACCOUNTS,
+                ENGINE="upstream", UPSTREAM_URL=upstream, SPOOL_DIR=str(folder / "spool-echo"),
+            )  # fmt: skip
+        )
         alone = stack.enter_context(running_nginx(DIST, addresses[0], folder / "nginx"))
         both = stack.enter_context(running_nginx(DIST, "; server ".join(addresses), folder / "nginx-pods"))
-        switches = stack.enter_context(controls(_switches(backends, proxy, database_url)))
+        echoed = stack.enter_context(running_nginx(DIST, f"127.0.0.1:{echoing.port}", folder / "nginx-echo"))
+        line = Line(partial(socket.create_connection, ("127.0.0.1", alone)))
+        stack.callback(line.cut)
+        switches = stack.enter_context(controls(_switches(backends, proxy, line, database_url)))
         yield {
-            **environment_of(f"http://127.0.0.1:{alone}"), "PODS_URL": f"http://127.0.0.1:{both}",
-            "CONTROL_URL": switches,
+            **environment_of(f"http://127.0.0.1:{line.port}"), "PODS_URL": f"http://127.0.0.1:{both}",
+            "ECHO_URL": f"http://127.0.0.1:{echoed}", "CONTROL_URL": switches,
         }  # fmt: skip
 
 
-def _switches(backends: Sequence[Backend], proxy: DatabaseProxy, database_url: str) -> dict[str, Action]:
+def _switches(backends: Sequence[Backend], proxy: Line, line: Line, database_url: str) -> dict[str, Action]:
     def start() -> None:
         for backend in backends:
             if backend.process is None or backend.process.poll() is not None:
                 backend.start()
 
     def mend() -> None:
+        line.restore()
         proxy.restore()
         start()
 
@@ -103,8 +122,9 @@ def _switches(backends: Sequence[Backend], proxy: DatabaseProxy, database_url: s
             connection.execute(f"DELETE FROM sessions WHERE user_id IN ({members})")
 
     return {
-        "kill": backends[0].kill, "terminate": backends[0].stop, "start": start, "cut": proxy.cut,
-        "restore": proxy.restore, "mend": mend, "kill-writer": kill_writer, "sign-members-out": sign_members_out,
+        "kill": backends[0].kill, "terminate": backends[0].stop, "start": start, "kill-writer": kill_writer,
+        "cut": proxy.cut, "restore": proxy.restore, "unplug": line.cut, "plug": line.restore,
+        "mend": mend, "sign-members-out": sign_members_out,
     }  # fmt: skip
 
 

@@ -1,39 +1,16 @@
 """Runs the Playwright tests: the production build behind real nginx, real PostgreSQL and the demo model."""
 
-import contextlib
 import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.past_run import write_past_run
-from tests.e2e.site import ACCOUNTS, DIST, ROOT, environment_of, fragile_site
+from tests.e2e.site import ACCOUNTS, DIST, FRAGILE, ROOT, environment_of, fragile_site
 from tests.kubernetes.nginx_server import running_nginx
 from tests.servers import Backend
-
-
-@contextlib.contextmanager
-def slowed(process: "subprocess.Popen[bytes]", running_s: float = 0.01, stopped_s: float = 0.04) -> Iterator[None]:
-    """Let a process run a fifth of the time: a demo model's answers are over before a browser has looked at them."""
-    over = threading.Event()
-
-    def take_turns() -> None:
-        while not over.wait(running_s):
-            process.send_signal(signal.SIGSTOP)
-            over.wait(stopped_s)
-            process.send_signal(signal.SIGCONT)
-
-    thread = threading.Thread(target=take_turns)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.fixture
@@ -44,9 +21,19 @@ def site(demo_gguf: Path, fresh_database_url: str, tmp_path: Path) -> Iterator[s
         Backend(tmp_path, fresh_database_url, demo_gguf, **ACCOUNTS) as backend,
         running_nginx(DIST, f"127.0.0.1:{backend.port}", tmp_path / "nginx") as port,
     ):
-        assert backend.process is not None
-        with slowed(backend.process):
-            yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def long_gguf(endless_gguf: Path, tmp_path: Path) -> Path:
+    """The model whose answers do not end, with a context that is long enough for a while."""
+    key = b"llama.context_length" + (4).to_bytes(4, "little")  # type 4: uint32
+    content = endless_gguf.read_bytes()
+    assert content.count(key) == 1
+    start, value = content.split(key)
+    path = tmp_path / "long.gguf"
+    path.write_bytes(start + key + int(FRAGILE["N_CTX"]).to_bytes(4, "little") + value[4:])
+    return path
 
 
 def run_playwright(environment: dict[str, str], *arguments: str) -> None:
@@ -64,6 +51,6 @@ def test_the_chat_in_a_real_browser(site: str) -> None:
     run_playwright(environment_of(site))
 
 
-def test_bad_days_in_a_real_browser(endless_gguf: Path, fresh_database_url: str, tmp_path: Path) -> None:
-    with fragile_site(tmp_path, fresh_database_url, endless_gguf) as environment:
-        run_playwright(environment, "bad-days/")
+def test_streams_and_bad_days_in_a_real_browser(long_gguf: Path, fresh_database_url: str, tmp_path: Path) -> None:
+    with fragile_site(tmp_path, fresh_database_url, long_gguf) as environment:
+        run_playwright(environment, "streams/", "bad-days/")

@@ -1,6 +1,7 @@
 import type { Page } from '@playwright/test';
+import { ask, paste, storedAnswer, untilFinished } from '../fixtures';
 import { takeIn } from '../history';
-import { composer, endAll, expect, grows, test } from './servers';
+import { composer, expect, test } from '../servers';
 
 declare global {
   interface Window {
@@ -58,15 +59,6 @@ test('what looks like a page in answers, questions and titles is text', async ({
   await nothingWasExecuted(page);
 });
 
-test('the same in a prompt that is sent, and in the words around it', async ({ page }) => {
-  await page.goto('/');
-  await composer(page).fill(HOSTILE);
-  await composer(page).press('Enter');
-  await grows(page);
-  await endAll(page);
-  await nothingWasExecuted(page);
-});
-
 const lines = (count: number, line: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => line(index)).join('\n');
 
@@ -99,21 +91,45 @@ for (const [name, answer] of Object.entries(BOMBS)) {
   });
 }
 
-test('100 KB of pasted text is taken and answered', async ({ page, context }) => {
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+test.describe('streamed', () => {
+  test.use({ baseURL: process.env.ECHO_URL });
+
+  test('what looks like a page is text in a question and in an answer while it comes', async ({ page }) => {
+    await page.goto('/');
+    await ask(page, HOSTILE);
+    await untilFinished(page);
+    expect((await storedAnswer(page)).content.trim()).toBe(HOSTILE.trim());
+    await expect(page.getByTestId('answer')).toContainText('<script>window.executed = 1</script>');
+    await nothingWasExecuted(page);
+  });
+
+  for (const name of ['quotes in quotes', '10,000 list items', 'unclosed images', 'a table of 5,000 rows']) {
+    test(`an answer with ${name} leaves the page usable while it comes`, async ({ page }) => {
+      await page.goto('/');
+      await paste(page, BOMBS[name] ?? '');
+      await composer(page).press('Enter');
+      await expect(page.getByTestId('answer')).toBeVisible();
+      await composer(page).fill('still here');
+      await expect(composer(page)).toHaveValue('still here');
+      await untilFinished(page);
+      expect((await storedAnswer(page)).status).toBe('done');
+      await composer(page).fill('and still');
+      await expect(composer(page)).toHaveValue('and still');
+    });
+  }
+});
+
+test('100 KB of pasted text is taken and answered', async ({ page }) => {
   const text = lines(4000, (index) => `value_${index} = compute(${index})`);
   expect(text.length).toBeGreaterThan(100_000);
   await page.goto('/');
-  await page.evaluate((pasted) => navigator.clipboard.writeText(pasted), text);
-  await composer(page).focus();
-  await page.keyboard.press('Control+V');
-  await expect(composer(page)).toHaveValue(text);
+  await paste(page, text);
 });
 
 test('a prompt that is too long for the model is kept, and the page says what to cut', async ({ page }) => {
-  const text = lines(600, (index) => `value_${index} = compute(${index})`);
+  const text = lines(4000, (index) => `value_${index} = compute(${index})`);
   await page.goto('/');
-  await composer(page).fill(text);
+  await paste(page, text);
   await expect(page.getByText(/tokens too long: the model reads [\d,]+ at most\. Shorten/)).toBeVisible();
   await composer(page).press('Enter');
   await expect(page.getByRole('button', { name: /^Send \(.*tokens too long\)/ })).toBeDisabled();

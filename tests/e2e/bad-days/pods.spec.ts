@@ -1,5 +1,5 @@
 import { lastAnswer, storedAnswer, untilFinished } from '../fixtures';
-import { AWAY, begin, endAll, expect, grows, test } from './servers';
+import { AWAY, begin, endAll, expect, grows, test } from '../servers';
 
 test.use({ baseURL: process.env.PODS_URL, allowedErrors: AWAY });
 

@@ -1,5 +1,5 @@
 import { ask, storedAnswer, untilFinished } from '../fixtures';
-import { AWAY, begin, composer, endAll, expect, grows, test } from './servers';
+import { AWAY, begin, composer, endAll, expect, grows, test } from '../servers';
 
 test.use({ allowedErrors: AWAY });
 

@@ -1,7 +1,7 @@
 import { account, ask } from '../fixtures';
 import { takeIn } from '../history';
 import { choosePassword, invite, PASSWORD, signIn, stranger } from '../people';
-import { composer, endAll, expect, grows, test } from './servers';
+import { composer, endAll, expect, grows, test } from '../servers';
 
 test.skip(() => account() === null, 'the server runs in local mode');
 test.use({ allowedErrors: [/401 \(Unauthorized\)/] });

@@ -1,6 +1,6 @@
 import { ask, lastAnswer } from '../fixtures';
 import { takeIn } from '../history';
-import { composer, endAll, expect, grows, test } from './servers';
+import { composer, endAll, expect, grows, test } from '../servers';
 
 test('two tabs on one conversation show the same', async ({ page, context }) => {
   await page.goto('/');

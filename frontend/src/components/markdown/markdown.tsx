@@ -1,6 +1,7 @@
 import { Component, lazy, type ReactNode, Suspense } from 'react';
 import { isTooMuch } from './limits';
 import { Plain } from './plain';
+import { usePaced } from './use-paced';
 
 const load = () => import('./renderer');
 const Renderer = lazy(load);
@@ -28,7 +29,8 @@ interface MarkdownProps {
   streaming?: boolean;
 }
 
-export function Markdown({ text, streaming = false }: MarkdownProps) {
+export function Markdown({ text: newest, streaming = false }: MarkdownProps) {
+  const text = usePaced(newest, streaming);
   const plain = <Plain text={text} />;
   if (isTooMuch(text)) {
     return (

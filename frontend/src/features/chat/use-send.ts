@@ -60,6 +60,8 @@ export interface Sent {
 const NO_FILES: Files = [];
 const IDLE: SendState = { kind: 'idle' };
 const DEFAULT_WAIT_S = 5;
+/** The server says when there is room at the latest; those before may stop, or answer shortly. */
+const LONGEST_WAIT_S = 30;
 
 /** Asks for answers in a conversation, or in a new one with these settings when `conversationId` is null. */
 export function useSend(
@@ -205,7 +207,8 @@ function refused(error: unknown): SendState {
   const detail = sentenceOf(error);
   if (!(error instanceof ApiError)) return { kind: 'failed', detail, retryable: true };
   if (error.status === 429) {
-    return { kind: 'waiting', until: Date.now() + (error.retryAfterS ?? DEFAULT_WAIT_S) * 1000, detail };
+    const waitS = Math.min(error.retryAfterS ?? DEFAULT_WAIT_S, LONGEST_WAIT_S);
+    return { kind: 'waiting', until: Date.now() + waitS * 1000, detail };
   }
   return { kind: 'failed', detail, retryable: error.status === 0 || error.status >= 500 };
 }

@@ -1,7 +1,16 @@
 import type { APIRequestContext, Page } from '@playwright/test';
-import { ask, test as base, composer, expect, isBeingMade, lastAnswer, storedAnswer } from '../fixtures';
+import { ask, test as base, composer, expect, isBeingMade, lastAnswer, storedAnswer } from './fixtures';
 
-type Action = 'kill' | 'terminate' | 'start' | 'cut' | 'restore' | 'kill-writer' | 'sign-members-out';
+type Action =
+  | 'kill'
+  | 'terminate'
+  | 'start'
+  | 'kill-writer'
+  | 'cut'
+  | 'restore'
+  | 'unplug'
+  | 'plug'
+  | 'sign-members-out';
 
 interface Servers {
   /** Does something to the servers; it has been done when this returns. */
