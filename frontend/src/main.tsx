@@ -5,7 +5,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { configureClient, createQueryClient } from './api/client';
 import { createApp } from './app/app';
-import { preloadMarkdown } from './components/markdown/markdown';
+import { fetchMarkdown } from './components/markdown/markdown';
 import { watchTheme } from './features/theme/theme';
 import { fetchDeferred, whenIdle } from './lib/deferred';
 
@@ -13,5 +13,5 @@ configureClient();
 watchTheme();
 const root = document.getElementById('root');
 if (root) createRoot(root).render(<StrictMode>{createApp(createQueryClient())}</StrictMode>);
-preloadMarkdown();
+void fetchMarkdown();
 whenIdle(() => void fetchDeferred());

@@ -43,10 +43,16 @@ def test_a_question_takes_the_tokens_that_were_foreseen(
 
 def test_a_system_prompt_counts(client: httpx.Client) -> None:
     system = "Answer in one line. " * 20
-    fresh = estimate(client, None, "Hello", system_prompt=system)
+    fresh = estimate(client, None, "Hello", settings={"system_prompt": system})
     conversation = client.post("/api/conversations", json={"settings": {"system_prompt": system}}).json()["id"]
     assert estimate(client, conversation, "Hello")["prompt"] == fresh["prompt"]
     assert fresh["prompt"]["tokens"] > estimate(client, None, "Hello")["prompt"]["tokens"] + 20
+
+
+def test_a_model_that_is_not_served_is_named(client: httpx.Client) -> None:
+    response = client.post("/api/conversations/estimate", json={"content": "Hello", "settings": {"model": "gpt-5"}})
+    assert (response.status_code, response.json()["param"]) == (400, "settings.model")
+    assert "gpt-5" in response.json()["detail"]
 
 
 def test_an_edit_far_up_says_how_much_is_read_again(client: httpx.Client, conversation: str) -> None:

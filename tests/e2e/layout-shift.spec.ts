@@ -1,9 +1,12 @@
 import type { Page } from '@playwright/test';
 import { ask, expect, lastAnswer, test, untilFinished } from './fixtures';
 import { takeIn } from './history';
+import { settled } from './routes';
 
 /** What Web Vitals calls good is 0.1; an answer that streams in should move nothing that is being read. */
 const ALLOWED = 0.02;
+
+const TURN = { question: 'Reverse a string', answer: 'Use a slice:\n\n```python\ntext[::-1]\n```\n' };
 
 declare global {
   interface Window {
@@ -38,6 +41,12 @@ async function forgetShifts(page: Page): Promise<void> {
   });
 }
 
+async function expectNoJump(page: Page): Promise<void> {
+  const shifts = await page.evaluate(() => window.shifts);
+  const sum = shifts.reduce((total, { value }) => total + value, 0);
+  expect(sum, JSON.stringify(shifts, null, 1)).toBeLessThanOrEqual(ALLOWED);
+}
+
 for (const [name, viewport] of Object.entries({
   'a desk': { width: 1280, height: 800 },
   'a phone': { width: 360, height: 740 },
@@ -46,8 +55,7 @@ for (const [name, viewport] of Object.entries({
     await page.setViewportSize(viewport);
     await watchShifts(page);
     await page.goto('/');
-    const turn = { question: 'Reverse a string', answer: 'Use a slice:\n\n```python\ntext[::-1]\n```\n' };
-    const id = await takeIn(page, [turn, turn, turn]);
+    const id = await takeIn(page, [TURN, TURN, TURN]);
     await page.goto(`/c/${id}`);
     await expect(lastAnswer(page)).toBeVisible();
     await ask(page, 'Write a Python function that reverses a string.');
@@ -56,8 +64,19 @@ for (const [name, viewport] of Object.entries({
     await forgetShifts(page);
     await untilFinished(page);
     await expect(lastAnswer(page).getByTestId('figures')).toBeVisible();
-    const shifts = await page.evaluate(() => window.shifts);
-    const sum = shifts.reduce((total, { value }) => total + value, 0);
-    expect(sum, JSON.stringify(shifts, null, 1)).toBeLessThanOrEqual(ALLOWED);
+    await expectNoJump(page);
+  });
+
+  test(`nothing jumps on ${name} while a conversation opens`, async ({ page }) => {
+    await page.setViewportSize(viewport);
+    await watchShifts(page);
+    await page.goto('/');
+    const id = await takeIn(page, [TURN, TURN, TURN]);
+    for (const _ of ['first', 'from the cache of the browser']) {
+      await page.goto(`/c/${id}`);
+      await expect(lastAnswer(page)).toBeVisible();
+      await settled(page);
+      await expectNoJump(page);
+    }
   });
 }

@@ -69,8 +69,8 @@ def demo_model(folder: Path) -> Path:
 def fragile_site(folder: Path, database_url: str, model: Path) -> Iterator[dict[str, str]]:
     """Two backends behind a database that can be cut off: the first alone at BASE_URL, both at PODS_URL.
 
-    A third at ECHO_URL answers with what it was asked. The line to BASE_URL can be cut too. Gives the environment of the
-    browser tests; CONTROL_URL has the switches.
+    A third at ECHO_URL answers with what it was asked. The line to BASE_URL can be cut too. Gives the environment of
+    the browser tests; CONTROL_URL has the switches.
     """
     with ExitStack() as stack:
         proxy = DatabaseProxy(database_url)
@@ -85,9 +85,14 @@ def fragile_site(folder: Path, database_url: str, model: Path) -> Iterator[dict[
         upstream = stack.enter_context(echo())
         echoing = stack.enter_context(
             Backend(
-                folder, database_url, None, **ACCOUNTS,
-                ENGINE="upstream", UPSTREAM_URL=upstream, SPOOL_DIR=str(folder / "spool-echo"),
-            )  # fmt: skip
+                folder,
+                database_url,
+                None,
+                **ACCOUNTS,
+                ENGINE="upstream",
+                UPSTREAM_URL=upstream,
+                SPOOL_DIR=str(folder / "spool-echo"),
+            )
         )
         alone = stack.enter_context(running_nginx(DIST, addresses[0], folder / "nginx"))
         both = stack.enter_context(running_nginx(DIST, "; server ".join(addresses), folder / "nginx-pods"))

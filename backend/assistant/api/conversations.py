@@ -1,12 +1,13 @@
 """Conversations and their messages."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from assistant.api.answers import sent
 from assistant.api.attachment_schemas import files_of
+from assistant.api.chat_settings import chosen_settings
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
 from assistant.api.history_schemas import (
     ConversationPage,
@@ -17,17 +18,14 @@ from assistant.api.history_schemas import (
     UpdateConversation,
 )
 from assistant.api.schemas import (
-    ChatSettingsIn,
     ConversationDetail,
     ConversationOut,
     CreateConversation,
     SendMessage,
     SendResult,
 )
-from assistant.resources import Resources
 from assistant.services import conversations, threads
 from assistant.services.branches import Spot
-from assistant.services.chat_settings import check_length, model_to_keep
 from assistant.services.conversations import Changes, Filter
 from assistant.services.pages import Place
 from assistant.services.threads import Window
@@ -85,7 +83,7 @@ async def create_conversation(
     body: CreateConversation, principal: PrincipalDep, session: SessionDep, resources: ResourcesDep
 ) -> ConversationDetail:
     """An empty conversation, its first message to be sent next."""
-    settings = ChatSettings(**_chosen(body.settings, resources))
+    settings = ChatSettings(**chosen_settings(body.settings, resources))
     row = await conversations.create(session, principal.id, body.title or "", settings)
     return ConversationDetail.model_validate(row)
 
@@ -115,7 +113,7 @@ async def update_conversation(
 ) -> ConversationDetail:
     """Rename, pin, archive or file it, or choose how it is answered; a field that is left out stays."""
     given = body.model_dump(exclude_unset=True, exclude={"settings"})
-    changes = Changes(**given, refile="folder" in given, settings=_chosen(body.settings, resources))
+    changes = Changes(**given, refile="folder" in given, settings=chosen_settings(body.settings, resources))
     row = await conversations.change(session, principal.id, conversation_id, changes)
     return ConversationDetail.model_validate(row)
 
@@ -137,12 +135,3 @@ async def send_message(
     spot = Spot(body.parent_id, body.beside_id)
     new = NewMessage(body.content, files_of(body.attachments), spot, body.idempotency_key)
     return sent(await resources.chat.send(principal, conversation_id, new))
-
-
-def _chosen(given: ChatSettingsIn | None, resources: Resources) -> dict[str, Any]:
-    """The settings that were sent, if this server can honour them."""
-    chosen = given.model_dump(exclude_unset=True) if given is not None else {}
-    check_length(chosen.get("max_tokens"), resources.settings.max_tokens)
-    if (name := chosen.get("model")) is not None:
-        chosen["model"] = model_to_keep(resources.generator.models, name)
-    return chosen

@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from assistant.api.attachment_schemas import Attachments, AttachmentText, files_of
+from assistant.api.chat_settings import chosen_settings
 from assistant.api.deps import PrincipalDep, ResourcesDep, SessionDep
-from assistant.api.schemas import MAX_TEXT, Out, PlainText, Strict, SystemPrompt
+from assistant.api.schemas import MAX_TEXT, ChatSettingsIn, Out, PlainText, Strict
 from assistant.services import attachments, estimates
 from assistant.services.branches import Spot
 from assistant.services.estimates import Draft, Estimate
@@ -26,9 +27,9 @@ class HalfQuestion(Strict):
 
 
 class NewQuestion(HalfQuestion):
-    """It would begin a conversation, with this system prompt."""
+    """It would begin a conversation, with these settings."""
 
-    system_prompt: SystemPrompt | None = None
+    settings: ChatSettingsIn | None = None
 
 
 class NextQuestion(HalfQuestion):
@@ -83,7 +84,8 @@ def _part(length: Length) -> PartTokens:
 @router.post("/conversations/estimate")
 async def estimate_new_question(body: NewQuestion, principal: PrincipalDep, resources: ResourcesDep) -> EstimateOut:
     """How much of the context the first question of a conversation would take, and how long until the first word."""
-    draft = Draft(body.content, files_of(body.attachments), settings=ChatSettings(system_prompt=body.system_prompt))
+    settings = ChatSettings(**chosen_settings(body.settings, resources))
+    draft = Draft(body.content, files_of(body.attachments), settings=settings)
     return EstimateOut.of(await estimates.estimate(resources.database, resources.generator, principal, draft))
 
 

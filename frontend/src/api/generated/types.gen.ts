@@ -1324,7 +1324,7 @@ export type SendResult = {
 /**
  * NewQuestion
  *
- * It would begin a conversation, with this system prompt.
+ * It would begin a conversation, with these settings.
  */
 export type NewQuestion = {
     /**
@@ -1335,10 +1335,7 @@ export type NewQuestion = {
      * Attachments
      */
     attachments?: Array<NewAttachment>;
-    /**
-     * System Prompt
-     */
-    system_prompt?: string | null;
+    settings?: ChatSettingsIn | null;
 };
 
 /**

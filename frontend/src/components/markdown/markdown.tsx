@@ -1,17 +1,26 @@
-import { Component, lazy, type ReactNode, Suspense } from 'react';
+import { Component, type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
+import { deferred } from '@/lib/deferred';
 import { isTooMuch } from './limits';
 import { Plain } from './plain';
 import { usePaced } from './use-paced';
 
-const load = () => import('./renderer');
-const Renderer = lazy(load);
+const renderer = deferred(() => import('./renderer').then((module) => module.default));
 
-/** Fetches the renderer before it is needed. */
-export function preloadMarkdown(): void {
-  load().catch(() => undefined);
+/** Fetches what formats texts; ends also where it cannot be fetched, and texts stay as they were written. */
+export function fetchMarkdown(): Promise<void> {
+  return renderer.fetch().catch(() => undefined);
 }
 
-/** When the renderer cannot be loaded or fails, the text itself is still worth reading. */
+/** Whether a text would look now as it will stay: one that is formatted a moment later moves all below it. */
+export function useMarkdown(): boolean {
+  const [ready, setReady] = useState(() => renderer.now() !== null);
+  useEffect(() => {
+    if (!ready) void fetchMarkdown().then(() => setReady(true));
+  }, [ready]);
+  return ready;
+}
+
+/** When the renderer fails, the text itself is still worth reading. */
 class PlainOnFailure extends Component<{ plain: ReactNode; children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 
@@ -31,6 +40,7 @@ interface MarkdownProps {
 
 export function Markdown({ text: newest, streaming = false }: MarkdownProps) {
   const text = usePaced(newest, streaming);
+  const Renderer = useSyncExternalStore(renderer.subscribe, renderer.now);
   const plain = <Plain text={text} />;
   if (isTooMuch(text)) {
     return (
@@ -42,11 +52,10 @@ export function Markdown({ text: newest, streaming = false }: MarkdownProps) {
       </>
     );
   }
+  if (!Renderer) return plain;
   return (
     <PlainOnFailure plain={plain}>
-      <Suspense fallback={plain}>
-        <Renderer text={text} streaming={streaming} />
-      </Suspense>
+      <Renderer text={text} streaming={streaming} />
     </PlainOnFailure>
   );
 }

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Message } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
+import { useMarkdown } from '@/components/markdown/markdown';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { toast } from '@/components/ui/toaster';
@@ -17,6 +18,7 @@ import {
   showMessage,
 } from './queries';
 import { beingWritten, openComparison, threadOf } from './thread';
+import { ThreadSkeleton } from './thread-skeleton';
 import { ThreadView } from './thread-view';
 import { useAttachments } from './use-attachments';
 import { useChatSettings } from './use-chat-settings';
@@ -39,6 +41,7 @@ interface ChatProps {
 export function Chat({ conversationId, message = null, onShown = nothing }: ChatProps) {
   const client = useQueryClient();
   const { data, error, refetch } = useQuery(conversationQuery(conversationId, message));
+  const formats = useMarkdown();
   const thread = useMemo(() => (data ? threadOf(data) : []), [data]);
   useEffect(() => {
     if (message) void showMessage(client, conversationId, message);
@@ -109,7 +112,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <h1 className="sr-only">{title ?? 'Conversation'}</h1>
-      {data ? (
+      {data && formats ? (
         <ThreadView
           conversation={data}
           thread={thread}
@@ -120,11 +123,11 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
           editing={editing}
         />
       ) : (
-        <div className="flex-1 p-4 sm:p-6">
-          {error ? (
+        <div className="flex min-h-0 flex-1 flex-col overflow-hidden p-4 sm:p-6">
+          {error && !data ? (
             <Notice
               tone="error"
-              className="mx-auto max-w-[46rem]"
+              className="mx-auto w-full max-w-[46rem]"
               actions={
                 <Button size="sm" onClick={() => void refetch()}>
                   Try again
@@ -134,9 +137,7 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
               {sentenceOf(error)}
             </Notice>
           ) : (
-            <p role="status" className="text-center text-muted-foreground text-sm">
-              Opening the conversation…
-            </p>
+            <ThreadSkeleton />
           )}
         </div>
       )}

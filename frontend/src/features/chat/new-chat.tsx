@@ -25,9 +25,9 @@ export function NewChat() {
     [navigate, clearDraft, clearFiles],
   );
   const chosen = useNewChatSettings();
-  const sending = useSend(null, onSent, chosen.settings);
-  const { system_prompt: systemPrompt = null } = chosen.settings;
-  const place: Place = { conversationId: null, spot: {}, above: systemPrompt ?? '', systemPrompt };
+  const { settings } = chosen;
+  const sending = useSend(null, onSent, settings);
+  const place: Place = { conversationId: null, spot: {}, above: JSON.stringify(settings), settings };
   const pick = (prompt: string) => {
     setDraft(prompt);
     sending.send(prompt);

@@ -1,6 +1,12 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { type Estimate, estimateNewQuestion, estimateQuestion, type NewAttachment } from '@/api/generated';
+import {
+  type ChatSettings,
+  type Estimate,
+  estimateNewQuestion,
+  estimateQuestion,
+  type NewAttachment,
+} from '@/api/generated';
 import { ESTIMATE_DELAY_MS } from '@/config/app';
 import { useDebounced } from '@/lib/use-debounced';
 import type { Spot } from './use-send';
@@ -12,7 +18,7 @@ export interface Place {
   /** Changes when what is above the question does. */
   above: string;
   /** Of a new conversation. */
-  systemPrompt?: string | null;
+  settings?: ChatSettings;
 }
 
 /** What a question would cost, a moment after its last change; null while that is not known, and for an empty one. */
@@ -34,7 +40,7 @@ export function useEstimate(place: Place, content: string, files: readonly NewAt
 }
 
 async function ask(
-  { conversationId, spot, systemPrompt }: Place,
+  { conversationId, spot, settings }: Place,
   content: string,
   files: readonly NewAttachment[],
   signal: AbortSignal,
@@ -42,7 +48,7 @@ async function ask(
   const attachments = files.map(({ name, content }) => ({ name, content }));
   const options = { signal, throwOnError: true } as const;
   if (!conversationId) {
-    const body = { content, attachments, system_prompt: systemPrompt };
+    const body = { content, attachments, settings };
     const { data } = await estimateNewQuestion({ body, ...options });
     return data;
   }

@@ -31,6 +31,7 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
 
   return (
     <nav aria-label="Conversations" className="min-h-0 flex-1 overflow-y-auto px-3 pb-3">
+      {list.isPending && <ListSkeleton />}
       {list.isError && <p className="px-2.5 py-2 text-muted-foreground text-xs">{sentenceOf(list.error)}</p>}
       {list.isSuccess && pinned.length + items.length === 0 && (
         <p className="px-2.5 py-2 text-muted-foreground text-xs">Your conversations will be listed here.</p>
@@ -83,6 +84,20 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
         onConfirm={() => doomed && remove.mutate(doomed.id)}
       />
     </nav>
+  );
+}
+
+const ROWS = ['w-4/5', 'w-3/5', 'w-11/12', 'w-2/3', 'w-3/4'];
+
+/** Stands where the conversations will be listed. */
+function ListSkeleton() {
+  return (
+    <div role="status" className="appear-late flex flex-col gap-5 px-2.5 py-3">
+      <span className="sr-only">Loading…</span>
+      {ROWS.map((width) => (
+        <div key={width} className={`h-3 animate-pulse rounded-full bg-secondary ${width}`} />
+      ))}
+    </div>
   );
 }
 

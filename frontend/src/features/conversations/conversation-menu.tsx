@@ -34,7 +34,13 @@ export function ConversationMenu({ conversation, title, onRename, onMove, onDele
       failure: 'The conversation was not pinned or unpinned.',
     });
   const archive = () =>
-    change.mutate({ id, change: { archived: !archived }, failure: 'The conversation was not moved.' });
+    change.mutate({
+      id,
+      change: { archived: !archived },
+      failure: 'The conversation was not moved.',
+      done: archived ? `“${title}” is back in the list.` : `“${title}” is in the archive.`,
+      undo: { archived },
+    });
   return (
     <Menu
       label={`Actions for ${title}`}

@@ -78,15 +78,20 @@ interface Change {
   change: UpdateConversation;
   /** What to say when it fails: `The name was not changed.` */
   failure: string;
+  /** What to say when it is done, where that is not seen; with what takes it back. */
+  done?: string;
+  undo?: UpdateConversation;
 }
 
 /** Renames, pins, files or archives a conversation. */
 export function useChange() {
   const client = useQueryClient();
-  return useMutation({
+  const mutation = useMutation({
     mutationFn: ({ id, change }: Change) =>
       updateConversation({ path: { conversation_id: id }, body: change, throwOnError: true }),
-    onSuccess: ({ data }) => {
+    onSuccess: ({ data }, { id, failure, done, undo }) => {
+      if (done && undo)
+        toast(done, { name: 'Undo', run: () => mutation.mutate({ id, change: undo, failure }) });
       client.setQueryData(getConversationQueryKey({ path: { conversation_id: data.id } }), (old) =>
         old ? { ...old, ...data } : old,
       );
@@ -94,6 +99,7 @@ export function useChange() {
     onError: (error, { failure }) => toast(`${failure} ${sentenceOf(error)}`),
     onSettled: () => refreshLists(client),
   });
+  return mutation;
 }
 
 export function useDelete(onDeleted: (id: string) => void) {
