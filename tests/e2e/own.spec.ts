@@ -66,6 +66,7 @@ test('a question becomes a prompt, which / puts into the next message', async ({
   await page.goto('/');
   await composer(page).press('/');
   await page.getByRole('combobox', { name: 'Search your prompts' }).fill('backw');
+  await expect(page.getByRole('option', { name: /^Backwards/ })).toBeVisible();
   await page.keyboard.press('Enter');
   await expect(composer(page)).toHaveValue('Reverse a string');
   await expect(composer(page)).toBeFocused();

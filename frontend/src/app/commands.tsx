@@ -19,7 +19,7 @@ import { deferred, useDeferred } from '@/lib/deferred';
 import { usePromptLibrary } from '@/lib/prompt-library';
 import { useDialog } from '@/lib/use-dialog';
 import { ADMIN_PAGES } from './admin-pages';
-import { useShortcuts } from './use-shortcuts';
+import { NEW_CHAT, SHORTCUTS_HELP, useShortcuts } from './use-shortcuts';
 
 const searchDialog = deferred(() =>
   import('@/features/search/search-dialog').then((module) => module.SearchDialog),
@@ -47,7 +47,7 @@ export function Commands({ children }: { children: ReactNode }) {
   const showShortcuts = shortcuts.show;
   const actions = useMemo(
     () => [
-      { name: 'New chat', icon: <SquarePen aria-hidden />, run: newChat },
+      { name: 'New chat', icon: <SquarePen aria-hidden />, keys: NEW_CHAT, run: newChat },
       { name: 'Put in a saved prompt', icon: <BookMarked aria-hidden />, run: choose },
       {
         name: 'Saved prompts',
@@ -69,7 +69,12 @@ export function Commands({ children }: { children: ReactNode }) {
         icon: <ShieldCheck aria-hidden />,
         run: () => void navigate({ to }),
       })),
-      { name: 'Keyboard shortcuts', icon: <Keyboard aria-hidden />, run: showShortcuts },
+      {
+        name: 'Keyboard shortcuts',
+        icon: <Keyboard aria-hidden />,
+        keys: SHORTCUTS_HELP,
+        run: showShortcuts,
+      },
     ],
     [navigate, newChat, showShortcuts, choose, isAdmin],
   );

@@ -1,17 +1,16 @@
 import { Dialog } from '@/components/ui/dialog';
+import { Keys } from '@/components/ui/keys';
+import { NEW_CHAT, SEARCH, SHORTCUTS_HELP } from './use-shortcuts';
 
-const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
-const COMMAND = MAC ? '⌘' : 'Ctrl';
-
-const SHORTCUTS: { does: string; keys: string[] }[] = [
-  { does: 'Search chats and actions', keys: [COMMAND, 'K'] },
-  { does: 'New chat', keys: [COMMAND, 'Shift', 'O'] },
+const SHORTCUTS: { does: string; keys: readonly string[] }[] = [
+  { does: 'Search chats and actions', keys: SEARCH },
+  { does: 'New chat', keys: NEW_CHAT },
   { does: 'Go to the message field', keys: ['/'] },
   { does: 'Put in a saved prompt, at the start of an empty message', keys: ['/'] },
   { does: 'Send the message', keys: ['Enter'] },
   { does: 'Start a new line in it', keys: ['Shift', 'Enter'] },
   { does: 'Stop the answer, from the message field', keys: ['Esc'] },
-  { does: 'Show these shortcuts', keys: ['?'] },
+  { does: 'Show these shortcuts', keys: SHORTCUTS_HELP },
 ];
 
 interface ShortcutsDialogProps {
@@ -26,12 +25,8 @@ export function ShortcutsDialog({ open, onOpenChange }: ShortcutsDialogProps) {
         {SHORTCUTS.map(({ does, keys }) => (
           <div key={does} className="flex items-center justify-between gap-4">
             <dt>{does}</dt>
-            <dd className="flex shrink-0 gap-1">
-              {keys.map((key) => (
-                <kbd key={key} className="rounded-md border bg-muted px-1.5 py-0.5 text-xs">
-                  {key}
-                </kbd>
-              ))}
+            <dd>
+              <Keys keys={keys} />
             </dd>
           </div>
         ))}

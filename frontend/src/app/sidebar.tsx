@@ -9,6 +9,7 @@ import { Account } from '@/features/session/account';
 import { ThemeSwitch } from '@/features/theme/theme-switch';
 import { cn } from '@/lib/cn';
 import { useOpenSearch } from './commands';
+import { NEW_CHAT, SEARCH } from './use-shortcuts';
 
 const PLACE = 'flex flex-1 items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-sm hover:bg-sidebar-active/60';
 const HERE = { className: 'bg-sidebar-active font-medium', 'aria-current': 'page' } as const;
@@ -33,11 +34,22 @@ export function Sidebar({ onNavigate }: { onNavigate: () => void }) {
         <span className="font-semibold tracking-tight">{APP_NAME}</span>
       </div>
       <div className="flex gap-2 px-3 pb-3">
-        <Link to="/" onClick={onNavigate} className={cn(buttonClass(), 'min-w-0 flex-1 justify-start')}>
+        <Link
+          to="/"
+          onClick={onNavigate}
+          title={`New chat (${NEW_CHAT.join('+')})`}
+          className={cn(buttonClass(), 'min-w-0 flex-1 justify-start')}
+        >
           <SquarePen aria-hidden />
           New chat
         </Link>
-        <IconButton label="Search chats and actions" variant="secondary" size="icon-lg" onClick={search}>
+        <IconButton
+          label="Search chats and actions"
+          title={`Search chats and actions (${SEARCH.join('+')})`}
+          variant="secondary"
+          size="icon-lg"
+          onClick={search}
+        >
           <Search aria-hidden />
         </IconButton>
       </div>

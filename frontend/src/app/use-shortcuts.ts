@@ -1,4 +1,9 @@
 import { useEffect } from 'react';
+import { COMMAND } from '@/components/ui/keys';
+
+export const SEARCH = [COMMAND, 'K'] as const;
+export const NEW_CHAT = [COMMAND, 'Shift', 'O'] as const;
+export const SHORTCUTS_HELP = ['?'] as const;
 
 interface Shortcuts {
   onSearch: () => void;

@@ -2,16 +2,18 @@ import { type ReactNode, useState } from 'react';
 import type { SearchHit } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
 import { Dialog } from '@/components/ui/dialog';
+import { Keys } from '@/components/ui/keys';
 import { Notice } from '@/components/ui/notice';
+import { Picker } from '@/components/ui/picker';
 import { ShowMore } from '@/components/ui/show-more';
-import { cn } from '@/lib/cn';
-import { useOptions } from '@/lib/use-options';
 import { Hit } from './hit';
 import { useSearch } from './queries';
 
 export interface Action {
   name: string;
   icon: ReactNode;
+  /** What does the same on any page. */
+  keys?: readonly string[];
   run: () => void;
 }
 
@@ -29,72 +31,40 @@ export function SearchDialog({ open, onOpenChange, actions, onHit }: SearchDialo
   const search = useSearch(words);
   const hits = searching ? (search.data?.pages.flatMap((page) => page.items) ?? []) : [];
   const fitting = actions.filter(({ name }) => name.toLowerCase().includes(words.trim().toLowerCase()));
-  const run = (index: number) => {
-    const hit = hits[index - fitting.length];
+  const chosen = (run: () => void) => () => {
     onOpenChange(false);
-    if (hit) onHit(hit);
-    else fitting[index]?.run();
+    run();
   };
-  const options = useOptions(fitting.length + hits.length, run);
-
-  const option = (index: number, key: string, content: ReactNode) => (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the text field, which keeps the focus
-    <div
-      key={key}
-      id={options.idOf(index)}
-      role="option"
-      tabIndex={-1}
-      aria-selected={index === options.active}
-      onMouseMove={() => options.setActive(index)}
-      onClick={() => run(index)}
-      className={cn(
-        'flex cursor-pointer items-center gap-2.5 rounded-lg px-2.5 py-2 text-sm [&_svg]:size-4 [&_svg]:shrink-0',
-        index === options.active && 'bg-secondary',
-      )}
-    >
-      {content}
-    </div>
-  );
+  const options = [
+    ...fitting.map(({ name, icon, keys, run }) => ({
+      key: name,
+      choose: chosen(run),
+      content: (
+        <span className="flex items-center gap-2.5 [&_svg]:size-4 [&_svg]:shrink-0">
+          {icon}
+          <span className="flex-1">{name}</span>
+          {keys && <Keys keys={keys} />}
+        </span>
+      ),
+    })),
+    ...hits.map((hit) => ({
+      key: hit.message_id,
+      choose: chosen(() => onHit(hit)),
+      content: <Hit hit={hit} />,
+    })),
+  ];
 
   return (
     <Dialog open={open} onOpenChange={onOpenChange} title="Search chats and actions" className="max-w-xl">
-      <input
-        role="combobox"
-        aria-label="Search chats and actions"
-        aria-expanded
-        aria-controls={options.list}
-        aria-activedescendant={options.activeId}
-        aria-autocomplete="list"
-        value={words}
-        onChange={(event) => {
-          setWords(event.target.value);
-          options.setActive(0);
-        }}
-        onKeyDown={options.onKeyDown}
-        maxLength={200}
-        autoComplete="off"
-        spellCheck={false}
+      <Picker
+        label="Search chats and actions"
         placeholder="Words, names, “exact phrases”…"
-        className="h-9 w-full rounded-lg border border-input bg-background px-3 pointer-coarse:text-[1rem] text-sm"
+        words={words}
+        onWords={setWords}
+        listLabel="What was found"
+        options={options}
+        height="h-[44dvh]"
       />
-      <div
-        id={options.list}
-        role="listbox"
-        aria-label="What was found"
-        className="-mx-2 h-[44dvh] overflow-y-auto px-2"
-      >
-        {fitting.map((action, index) =>
-          option(
-            index,
-            action.name,
-            <>
-              {action.icon}
-              {action.name}
-            </>,
-          ),
-        )}
-        {hits.map((hit, index) => option(fitting.length + index, hit.message_id, <Hit hit={hit} />))}
-      </div>
       {search.isError && searching && <Notice tone="error">{sentenceOf(search.error)}</Notice>}
       <p role="status" className="text-muted-foreground text-xs empty:hidden">
         {stateOf(searching, search, hits.length)}
