@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assistant import commands
 from assistant.config import SettingsError
-from assistant.services.model_files import DEFAULT_FILE, DEFAULT_REPO
+from assistant.services.serving.files import DEFAULT_FILE, DEFAULT_REPO
 
 EX_CONFIG = 78
 

@@ -23,8 +23,9 @@ from assistant.connections import Bounds, allow_descriptors, bounded_protocol
 from assistant.engine.gguf_header import check_is_language_model, read_header
 from assistant.engine.types import ModelLoadError
 from assistant.main import create_app
-from assistant.services import keys, model_files
 from assistant.services.database import Database
+from assistant.services.people import keys
+from assistant.services.serving import files as model_files
 from assistant.telemetry import set_up_logging
 from codellama_core.database import RevisionError, check_revision, migrate, sync_engine
 from codellama_core.models import User

@@ -24,7 +24,7 @@ from assistant.services.generators.local import LocalGenerator
 from assistant.services.generators.mock import MockGenerator, MockOptions
 from assistant.services.generators.types import Generator
 from assistant.services.generators.upstream import UpstreamGenerator, UpstreamOptions
-from assistant.services.models import Loading, ModelService
+from assistant.services.serving.models import Loading, ModelService
 from assistant.telemetry import Figure, FigureCollector, Metrics
 from codellama_core import ggml, registry
 from codellama_core.resources import limits

@@ -1,4 +1,4 @@
-"""One hierarchy of errors that reach a caller; ``assistant.api.rendering`` turns them into responses."""
+"""One hierarchy of errors that reach a caller; ``assistant.api.http.rendering`` turns them into responses."""
 
 import math
 

@@ -14,56 +14,47 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from assistant import __version__, engines, sign_in
-from assistant.api import (
+from assistant.api import health
+from assistant.api.chat import (
     answers,
-    audit,
-    auth,
     comparisons,
     conversations,
-    documents,
     estimates,
     exports,
     feedback,
     generations,
-    health,
-    infill,
-    me,
-    models,
-    openai,
-    own_data,
-    pages,
     prompts,
-    rendering,
     search,
     served,
-    simple,
-    training,
-    usage,
-    users,
-    ws_chat,
 )
-from assistant.api.bodies import BodyMiddleware
-from assistant.api.middleware import CrowdMiddleware, RequestIdMiddleware
-from assistant.api.openapi import describe, operation_id
-from assistant.api.origins import cross_origin
-from assistant.api.standing import StandingMiddleware
+from assistant.api.description.document import describe, operation_id
+from assistant.api.http import pages, rendering
+from assistant.api.http.bodies import BodyMiddleware
+from assistant.api.http.middleware import CrowdMiddleware, RequestIdMiddleware
+from assistant.api.http.origins import cross_origin
+from assistant.api.http.standing import StandingMiddleware
+from assistant.api.openai import routes as openai
+from assistant.api.people import audit, auth, me, own_data, users
+from assistant.api.programs import infill, simple, ws_chat
+from assistant.api.training import documents, models, usage
+from assistant.api.training import runs as training
 from assistant.config import Settings
 from assistant.engine.types import ModelLoadError
 from assistant.resources import Resources
-from assistant.services.accounts import Accounts
-from assistant.services.autocomplete import AutocompleteService
-from assistant.services.chat import ChatService
-from assistant.services.comparisons import ComparisonService
+from assistant.services.calls.autocomplete import AutocompleteService
+from assistant.services.calls.interactions import InteractionService
+from assistant.services.chat.comparisons import ComparisonService
+from assistant.services.chat.generations import Generations
+from assistant.services.chat.messages import ChatService
+from assistant.services.chat.writing import Writing
 from assistant.services.database import Database
-from assistant.services.generations import Generations
 from assistant.services.generators.upstream import UpstreamGenerator
-from assistant.services.interactions import InteractionService
-from assistant.services.limits import RateLimits
-from assistant.services.models import ModelService, NothingToServeError
 from assistant.services.notices import Notices
+from assistant.services.people.accounts import Accounts
+from assistant.services.people.limits import RateLimits
 from assistant.services.retention import Retention
+from assistant.services.serving.models import ModelService, NothingToServeError
 from assistant.services.spool import Spool
-from assistant.services.writing import Writing
 from assistant.telemetry import Metrics
 from codellama_core import registry
 from codellama_core.ids import uuid7

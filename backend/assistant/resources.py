@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from assistant.config import Settings
 from assistant.engine.engine import Engine
-from assistant.services.accounts import Accounts, Principal
-from assistant.services.autocomplete import AutocompleteService
-from assistant.services.chat import ChatService
-from assistant.services.comparisons import ComparisonService
+from assistant.services.calls.autocomplete import AutocompleteService
+from assistant.services.calls.interactions import InteractionService
+from assistant.services.chat.comparisons import ComparisonService
+from assistant.services.chat.generations import Generations
+from assistant.services.chat.messages import ChatService
 from assistant.services.database import Database
-from assistant.services.generations import Generations
 from assistant.services.generators.types import Generator
-from assistant.services.interactions import InteractionService
-from assistant.services.limits import RateLimits
-from assistant.services.models import ModelService
 from assistant.services.notices import Notices
-from assistant.services.oidc import Oidc
+from assistant.services.people.accounts import Accounts, Principal
+from assistant.services.people.limits import RateLimits
+from assistant.services.people.oidc import Oidc
+from assistant.services.serving.models import ModelService
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 

@@ -3,10 +3,11 @@
 import logging
 
 from assistant.config import Settings
-from assistant.services import account_links, users
-from assistant.services.accounts import LOCAL_EMAIL, Accounts, Principal
 from assistant.services.database import Database
-from assistant.services.oidc import Oidc, OidcOptions
+from assistant.services.people import links as account_links
+from assistant.services.people import users
+from assistant.services.people.accounts import LOCAL_EMAIL, Accounts, Principal
+from assistant.services.people.oidc import Oidc, OidcOptions
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from assistant.services import search
 from assistant.services.database import Database
+from assistant.services.history import search
 from codellama_core.ids import uuid7
 from codellama_core.models import Author, Conversation, Message, Role, User
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from assistant.commands import openapi
-from assistant.services.win_rates import wilson
+from assistant.services.chat.win_rates import wilson
 from tests.api.test_swaps import Versions
 from tests.servers import Backend, events, eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assistant.api.disconnects import EventStream
+from assistant.api.http.disconnects import EventStream
 from tests.api import raw
 from tests.servers import Backend, eventually
 

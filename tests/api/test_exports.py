@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.services import exports
 from assistant.services.database import Database
+from assistant.services.history import exports
 from codellama_core.database import plain_url
 from tests.api.history import BEGIN, chain, conversation, export, message, somebody_elses, take_in
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from assistant.config import Settings
-from assistant.services import generations, live
+from assistant.services.chat import generations, live
 from codellama_core.database import plain_url
 from tests.api.test_chat import LONG, answer_of, send
 from tests.servers import Backend, DatabaseProxy, events, eventually

@@ -156,7 +156,7 @@ def test_every_variable_of_compose_is_explained_or_has_a_default() -> None:
 
 
 def test_ours_is_the_content_security_policy_of_the_backend() -> None:
-    from assistant.api.pages import SECURITY_HEADERS
+    from assistant.api.http.pages import SECURITY_HEADERS
 
     text = (ROOT / "frontend" / "nginx.conf").read_text()
     for name, value in SECURITY_HEADERS.items():

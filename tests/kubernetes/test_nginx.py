@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from assistant.api import pages
+from assistant.api.http import pages
 from tests.kubernetes.nginx_server import TEMPLATE, running_nginx
 from tests.kubernetes.upstream_server import STREAMS, Upstream, running_upstream
 

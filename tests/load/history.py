@@ -27,8 +27,8 @@ from typing import Any, Final
 
 import psycopg
 
-from assistant.services import conversations, search, threads
 from assistant.services.database import Database
+from assistant.services.history import conversations, search, threads
 from codellama_core.ids import uuid7
 from codellama_core.search import mark, vector
 from tests.load.report import percentile

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 import httpx
 
-from assistant.services import keys
 from assistant.services.database import Database
+from assistant.services.people import keys
 from codellama_core.database import migrate, plain_url, sync_engine
 from codellama_core.models import User
 from tests.load.clients import Client, Endpoint

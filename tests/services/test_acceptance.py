@@ -3,7 +3,7 @@ from pathlib import Path
 
 import psycopg
 
-from assistant.services.acceptance import OFFERS_KEPT, Offers
+from assistant.services.calls.acceptance import OFFERS_KEPT, Offers
 from assistant.services.database import Database
 from assistant.services.spool import Spool
 from codellama_core.database import plain_url

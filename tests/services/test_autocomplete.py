@@ -11,13 +11,13 @@ import pytest
 from assistant.engine.engine import Engine
 from assistant.engine.types import FinishReason, Priority
 from assistant.errors import ContextLengthError
-from assistant.services.accounts import Principal
-from assistant.services.autocomplete import AutocompleteService, Place
+from assistant.services.calls.autocomplete import AutocompleteService, Place
+from assistant.services.calls.interactions import InteractionService
 from assistant.services.database import Database
 from assistant.services.generators.local import LocalGenerator
 from assistant.services.generators.types import InfillPrompt, ModelIdentity, TextRequest
-from assistant.services.interactions import InteractionService
-from assistant.services.limits import RateLimits
+from assistant.services.people.accounts import Principal
+from assistant.services.people.limits import RateLimits
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
 from codellama_core.ids import uuid7

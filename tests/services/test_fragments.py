@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.services.fragments import CONTROL_TOKENS, EXTRA_SHARE, Fragment, fit
+from assistant.services.calls.fragments import CONTROL_TOKENS, EXTRA_SHARE, Fragment, fit
 from assistant.services.generators.types import InfillPrompt, Prompt, TextPrompt
 from codellama_core.prompt import ContextFile, context_text
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.engine.types import FinishReason, Timings
+from assistant.services.calls.indentation import IndentCut, IndentedStream
 from assistant.services.generators.types import EndEvent, Event, ModelIdentity, TextEvent
-from assistant.services.indentation import IndentCut, IndentedStream
 
 
 def cut(text: str, least: int, step: int) -> str:

@@ -4,9 +4,9 @@ import asyncio
 
 from assistant.engine.types import FinishReason
 from assistant.errors import ModelNotFoundError
+from assistant.services.chat.later import LaterStream
 from assistant.services.generators.mock import MockGenerator, MockOptions
 from assistant.services.generators.types import EndEvent, TextEvent, TextPrompt, TextRequest, TextStream
-from assistant.services.later import LaterStream
 
 FAST = MockOptions(slots=1, tokens_per_second=1000.0, queue_max_wait_s=0.0)
 

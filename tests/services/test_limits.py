@@ -1,6 +1,6 @@
 import pytest
 
-from assistant.services.limits import KeyLimits, RateLimitError, RateLimits
+from assistant.services.people.limits import KeyLimits, RateLimitError, RateLimits
 from codellama_core.ids import uuid7
 from tests.fakes import VirtualClock
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.services.snippets import LENGTH, excerpt, highlights
+from assistant.services.history.snippets import LENGTH, excerpt, highlights
 from codellama_core.search import terms
 
 

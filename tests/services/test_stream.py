@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.services.stream import TextAssembler
+from assistant.services.generators.assembler import TextAssembler
 
 
 def assemble(pieces: list[bytes], stop: tuple[str, ...] = (), *, strip: bool = False) -> tuple[list[str], bool]:

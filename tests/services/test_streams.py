@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from assistant.engine.types import Finished, FinishReason, Prefill, Queued, Timings, Token, TokenEvent
+from assistant.services.generators.assembler import TextAssembler
 from assistant.services.generators.streams import MOST_UNREAD, TOO_SLOW, EngineStream, TimeLimits
 from assistant.services.generators.types import EndEvent, Event, ModelIdentity, QueuedEvent, ReadingEvent, TextEvent
-from assistant.services.stream import TextAssembler
 
 NEVER = 3600.0
 

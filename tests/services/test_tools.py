@@ -3,8 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.services.calls.tools import Call, CallReader, as_read, called
 from assistant.services.generators.types import ChatPrompt, JsonFormat, Tool, ToolUse
-from assistant.services.tools import Call, CallReader, as_read, called
 from codellama_core.prompt import ChatMessage
 
 TOOLS = (Tool("count", "Count lines", {"type": "object"}), Tool("list"))

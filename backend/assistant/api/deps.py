@@ -8,12 +8,12 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
-from assistant.api.sessions import COOKIE
-from assistant.api.standing import take_request
+from assistant.api.http.standing import take_request
+from assistant.api.people.sessions import COOKIE
 from assistant.config import is_loopback
 from assistant.errors import ForbiddenError, UnauthenticatedError
 from assistant.resources import Resources
-from assistant.services.accounts import Principal
+from assistant.services.people.accounts import Principal
 from codellama_core.models import Role
 
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from assistant.api.attachment_schemas import AttachmentOut, Attachments
-from assistant.services.conversations import MessageView
+from assistant.api.chat.attachment_schemas import AttachmentOut, Attachments
+from assistant.services.history.conversations import MessageView
 from codellama_core.models import (
     Author,
     Feedback,
@@ -20,7 +20,7 @@ MAX_SYSTEM_PROMPT = 20_000
 
 
 PlainText = str
-"""Text from outside: neither NUL nor lone surrogates, which ``assistant.api.json_text`` refuses wherever they stand."""
+"""Text from outside: neither NUL nor lone surrogates, which ``assistant.api.http.json_text`` refuses wherever they stand."""
 
 
 def _written_out(value: object) -> object:

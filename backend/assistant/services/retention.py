@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 
 from assistant.errors import DatabaseUnavailableError
-from assistant.services.autocomplete import ENDPOINT, READING
+from assistant.services.calls.autocomplete import ENDPOINT, READING
 from assistant.services.database import Database
 from codellama_core.models import AccountLink, ApiInteraction, OidcAttempt, Session
 

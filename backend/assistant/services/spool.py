@@ -21,8 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.errors import DatabaseUnavailableError
-from assistant.services import search, written
+from assistant.services.chat import written
 from assistant.services.database import Database
+from assistant.services.history import search
 from codellama_core.models import ApiInteraction, Base, GenerationEvent, Message
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,8 @@ from assistant.errors import (
     InvalidRequestError,
     ModelUnavailableError,
 )
+from assistant.services.calls.tools import as_read
+from assistant.services.generators.assembler import TextAssembler
 from assistant.services.generators.public import public_tokens
 from assistant.services.generators.roster import Roster, ServedModel
 from assistant.services.generators.streams import EngineStream, TimeLimits
@@ -40,8 +42,6 @@ from assistant.services.generators.types import (
     begun_of,
 )
 from assistant.services.grammar.formats import gbnf, parameter_of
-from assistant.services.stream import TextAssembler
-from assistant.services.tools import as_read
 
 NO_GRAMMARS: Final = (
     "'grammar' is turned off here: llama.cpp can take forever over some. Use response_format with a JSON schema, "

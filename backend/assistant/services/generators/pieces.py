@@ -12,6 +12,7 @@ from typing import Final
 
 from assistant.engine.types import FinishReason, Timings
 from assistant.errors import AssistantError
+from assistant.services.generators.assembler import TextAssembler
 from assistant.services.generators.desk import Desk, Ticket
 from assistant.services.generators.streams import MOST_UNREAD, TOO_SLOW
 from assistant.services.generators.types import (
@@ -25,7 +26,6 @@ from assistant.services.generators.types import (
     TokenLogprob,
     begun_of,
 )
-from assistant.services.stream import TextAssembler
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from assistant.services.generators.types import (
     choose,
     text_bytes,
 )
-from assistant.services.memory import give_back
+from assistant.services.serving.memory import give_back
 from codellama_core.ids import uuid7
 from codellama_core.prompt import CODELLAMA_TEMPLATE, SpecialTokens, TemplateError, chat_tokens, infill_tokens
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.engine.types import Finished, FinishReason, Prefill, Queued, Token, TokenEvent
+from assistant.services.generators.assembler import TextAssembler
 from assistant.services.generators.types import (
     EndEvent,
     Event,
@@ -17,7 +18,6 @@ from assistant.services.generators.types import (
     TextEvent,
     TokenLogprob,
 )
-from assistant.services.stream import TextAssembler
 
 MOST_UNREAD: Final = 4096
 """Events that wait for a reader before the request is cancelled; about 0.5 MiB, 12 MiB with 20 log probabilities."""

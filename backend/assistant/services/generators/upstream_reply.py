@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field, ValidationError
 
 from assistant.engine.types import FinishReason
-from assistant.services import tools
+from assistant.services.calls import tools
 from assistant.services.generators.pieces import Piece, Usage
 from assistant.services.generators.types import ReadingEvent, TokenLogprob
 from assistant.services.generators.upstream_errors import UpstreamError
