@@ -20,7 +20,7 @@ MAX_SYSTEM_PROMPT = 20_000
 
 
 PlainText = str
-"""Text from outside: neither NUL nor lone surrogates, which ``assistant.api.http.json_text`` refuses wherever they stand."""
+"""Text from outside: neither NUL nor lone surrogates; ``http.json_text`` refuses them wherever they are."""
 
 
 def _written_out(value: object) -> object:

@@ -1,0 +1,1 @@
+"""Routes and shapes of the chat application: conversations, answers, search, exports."""

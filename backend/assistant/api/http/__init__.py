@@ -1,0 +1,1 @@
+"""What every request and response goes through, whatever it is about."""

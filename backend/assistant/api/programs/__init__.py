@@ -1,0 +1,1 @@
+"""Routes for editors and scripts beside OpenAI's: ``/infill``, ``/chat``, ``/generate``, ``/ws/chat``."""

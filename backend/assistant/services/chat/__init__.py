@@ -1,0 +1,1 @@
+"""Answers in conversations: begun, written, followed, stopped, compared."""

@@ -1,0 +1,1 @@
+"""Model files and versions: checked, loaded, swapped, rolled back."""

@@ -1,0 +1,1 @@
+"""What the weekly run learns from, and what it has learned from."""
