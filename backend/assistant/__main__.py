@@ -1,14 +1,19 @@
 """``python -m assistant``: ``serve`` the backend, ``run`` the whole product on this machine, or manage API keys."""
 
 import argparse
+import gc
 import json
 import os
 import sys
 from pathlib import Path
 
-from assistant import commands
-from assistant.config import SettingsError
-from assistant.services.serving.files import DEFAULT_FILE, DEFAULT_REPO
+gc.disable()  # what is imported stays: to look through it again and again is a quarter of the start
+
+from assistant import commands  # noqa: E402
+from assistant.config import SettingsError  # noqa: E402
+from assistant.services.serving.files import DEFAULT_FILE, DEFAULT_REPO  # noqa: E402
+
+gc.enable()
 
 EX_CONFIG = 78
 
