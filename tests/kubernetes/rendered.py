@@ -14,8 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "kubernetes"
 OVERLAYS = sorted(path.parent.name for path in (KUBERNETES / "overlays").glob("*/kustomization.yaml"))
 COMPONENTS = sorted(path.parent.name for path in (KUBERNETES / "components").glob("*/kustomization.yaml"))
-EVERYTHING = "everything"
-RENDERINGS = ["base", *OVERLAYS, EVERYTHING]
+AUTOSCALERS = [name for name in COMPONENTS if name.startswith("hpa-")]
+"""One of them at a time."""
+EVERYTHING = [f"everything with {name}" for name in AUTOSCALERS]
+RENDERINGS = ["base", *OVERLAYS, *EVERYTHING]
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 Object = dict[str, Any]
@@ -46,9 +48,10 @@ class Workload(NamedTuple):
 
 @cache
 def rendering(name: str) -> tuple[Object, ...]:
-    """All objects of the base, of an overlay, or of the first overlay with every component."""
-    if name == EVERYTHING:
-        return _with_every_component()
+    """All objects of the base, of an overlay, or of the base with every component and one of the autoscalers."""
+    if name in EVERYTHING:
+        others = set(AUTOSCALERS) - {name.rpartition(" ")[2]}
+        return with_components([each for each in COMPONENTS if each not in others])
     return _kustomize(KUBERNETES / name if name == "base" else KUBERNETES / "overlays" / name)
 
 
@@ -90,13 +93,14 @@ def selects(selector: Object, labels: dict[str, str]) -> bool:
     )
 
 
-def _with_every_component() -> tuple[Object, ...]:
+def with_components(names: Iterable[str]) -> tuple[Object, ...]:
+    """The base with these components. Raises RuntimeError when kustomize refuses them."""
     with TemporaryDirectory(dir=KUBERNETES / "overlays", prefix=".test-") as folder:
         content = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "resources": ["../../base"],
-            "components": [f"../../components/{name}" for name in COMPONENTS],
+            "components": [f"../../components/{name}" for name in names],
         }
         (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(content))
         return _kustomize(Path(folder))

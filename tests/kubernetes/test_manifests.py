@@ -171,7 +171,7 @@ def test_mounts_have_volumes_and_claims_exist(name: str) -> None:
 
 
 def test_a_volume_of_one_node_is_used_on_one_node(name: str) -> None:
-    if name not in [*OVERLAYS, EVERYTHING]:
+    if name not in [*OVERLAYS, *EVERYTHING]:
         return
     for claim in of_kind(rendering(name), "PersistentVolumeClaim"):
         users = [item for item in workloads(rendering(name)) if claim["metadata"]["name"] in _claims(item)]

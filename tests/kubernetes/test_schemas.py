@@ -1,28 +1,51 @@
 """Every object that any overlay applies is valid for the schemas of every supported Kubernetes."""
 
 import json
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
+import yaml
 
-from tests.kubernetes.rendered import COMPONENTS, OVERLAYS, RENDERINGS, fine_tune_job, rendering
+from tests.kubernetes.rendered import COMPONENTS, OVERLAYS, RENDERINGS, Object, fine_tune_job, named, rendering
 
 VERSIONS = [f"1.{minor}.0" for minor in range(30, 38)]
+CUSTOM: dict[str, Any] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in (Path(__file__).parent / "schemas").glob("*.yaml")
+}
+"""Schemas of kinds that Kubernetes itself does not have."""
+
+
+def check(item: Object, version: str) -> None:
+    if schema := CUSTOM.get(item["kind"]):
+        jsonschema.validate(item, schema)
+    else:
+        kubernetes_validate.validate(item, version, strict=True)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid(version: str) -> None:
     distinct = {json.dumps(item, sort_keys=True) for name in RENDERINGS for item in rendering(name)}
     for item in [*map(json.loads, distinct), fine_tune_job()]:
-        kubernetes_validate.validate(item, version, strict=True)
+        check(item, version)
 
 
 def test_the_validator_refuses_what_a_schema_does_not_know() -> None:
     service = next(item for item in rendering("base") if item["kind"] == "Service")
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(service | {"spce": {}}, VERSIONS[0], strict=True)
+        check(service | {"spce": {}}, VERSIONS[0])
+
+
+def test_what_keda_does_not_know_is_refused() -> None:
+    scaler = named(rendering("everything with hpa-keda"), "ScaledObject", "codellama-scaledobject")
+    for broken in (scaler | {"spce": {}}, scaler | {"spec": scaler["spec"] | {"minReplicas": 1}}):
+        with pytest.raises(jsonschema.ValidationError):
+            check(broken, VERSIONS[0])
 
 
 def test_the_overlays_and_components_are_there() -> None:
     assert {"single-node", "ci"} <= set(OVERLAYS)
     assert {"storage-class", "hpa-cpu", "nodeport", "ingress", "one-node"} <= set(COMPONENTS)
+    assert {"hpa-inflight", "hpa-keda"} <= set(COMPONENTS)
