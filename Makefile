@@ -16,7 +16,7 @@ DEMO_HF := fine-tuning/demo_model
 DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
 PROJECTS := backend/core/pyproject.toml backend/pyproject.toml fine-tuning/pyproject.toml
 EDITABLE := -e backend/core -e backend[local] -e fine-tuning
-TYPED := backend/core/codellama_core backend/assistant fine-tuning/finetuning fine-tuning/demo_model tests
+TYPED := backend/core/codellama_core backend/assistant fine-tuning/finetuning fine-tuning/demo_model kubernetes tests
 # A CPU-only package index of PyTorch, where the default one would bring several GB of CUDA.
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint fine-tuning/constraints.txt \
@@ -31,7 +31,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune model rollback test test-python test-frontend screenshots lint openapi demo-model images secrets clean
+.PHONY: help run finetune model rollback test test-python test-frontend screenshots lint openapi demo-model images push load secrets deploy doctor clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,18 @@ images: ## Build the container images with docker or podman
 	for part in backend frontend fine-tuning; do \
 		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) \
 			-f $$part/Dockerfile .; done
+
+push: ## Push the images: make push REGISTRY=registry.example.com/team
+	@CONTAINER_ENGINE=$(or $(CONTAINER_ENGINE),docker) VERSION=$(VERSION) kubernetes/images.sh push "$(REGISTRY)"
+
+load: ## Bring the images into the containerd of this node (k3s, or ctr), where there is no registry
+	@CONTAINER_ENGINE=$(or $(CONTAINER_ENGINE),docker) VERSION=$(VERSION) kubernetes/images.sh load
+
+doctor: ## Look at this server, and the cluster that kubectl reaches, before installing: which overlay fits
+	@$(PYTHON) kubernetes/doctor.py
+
+deploy: ## Install on the cluster and wait: make deploy OVERLAY=single-node ADMIN_EMAIL=you@example.com
+	@ADMIN_EMAIL="$(ADMIN_EMAIL)" kubernetes/deploy.sh "$(OVERLAY)"
 
 secrets: ## Make the cluster's Secret with random passwords: make secrets ADMIN_EMAIL=you@example.com
 	ADMIN_EMAIL="$(ADMIN_EMAIL)" kubernetes/secrets.sh
