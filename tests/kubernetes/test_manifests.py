@@ -1,6 +1,7 @@
 """Rules over what is applied to a cluster, beyond what its schemas can see."""
 
 import re
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,7 +47,7 @@ def test_names_are_unique_and_short_enough(name: str) -> None:
 
 
 def test_everything_is_in_our_namespace(name: str) -> None:
-    cluster_wide = {"Namespace", "PriorityClass", "StorageClass"}
+    cluster_wide = {"Namespace", "PriorityClass", "StorageClass", "PersistentVolume"}
     for item in rendering(name):
         expected = None if item["kind"] in cluster_wide else "codellama"
         assert item["metadata"].get("namespace") == expected
@@ -194,6 +195,8 @@ def _node_mate(item: Workload) -> str:
 def test_claims_keep_their_data_when_deleted(name: str) -> None:
     for claim in of_kind(rendering(name), "PersistentVolumeClaim"):
         assert claim["spec"]["storageClassName"] == "standard-retain"
+    for volume in of_kind(rendering(name), "PersistentVolume"):
+        assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
     for storage in of_kind(rendering(name), "StorageClass"):
         assert (storage["metadata"]["name"], storage["reclaimPolicy"]) == ("standard-retain", "Retain")
 
@@ -230,13 +233,25 @@ def test_no_secret_is_in_the_repository(name: str) -> None:
 
 def test_the_model_that_is_served_is_on_the_volume_that_the_weekly_run_sees(name: str) -> None:
     config = named(rendering(name), "ConfigMap", "codellama-config")["data"]
-    pod = workload(rendering(name), "codellama-deployment").pod
-    placed = next(item for item in pod["initContainers"] if item["name"] == "demo-model")
-    assert f"model={config['MODEL_PATH']}\n" in placed["command"][-1]
+    assert Path(config["MODEL_PATH"]).is_relative_to(config["MODELS_DIR"])
     for item in all_workloads(name):
         if "codellama-pvc" in _claims(item):
-            mounts = {mount["name"]: mount["mountPath"] for mount in item.pod["containers"][0]["volumeMounts"]}
-            assert mounts["models"] == config["MODELS_DIR"]
+            paths = {mount["mountPath"]: mount["name"] for mount in item.pod["containers"][0]["volumeMounts"]}
+            assert paths[config["MODELS_DIR"]] in ("models", "weights")  # or copies of what is there
+
+
+def test_a_pod_puts_the_model_onto_the_volume_or_looks_for_it_before_it_serves(name: str) -> None:
+    config = named(rendering(name), "ConfigMap", "codellama-config")["data"]
+    containers = {
+        item["name"]: item for item in workload(rendering(name), "codellama-deployment").pod["initContainers"]
+    }
+    if placed := containers.get("demo-model"):
+        assert f"model={config['MODEL_PATH']}\n" in placed["command"][-1]
+    else:
+        assert containers["model-file"]["env"][0]["valueFrom"]["configMapKeyRef"]["key"] == "MODEL_PATH"
+    for container in containers.values():
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert container["name"] == "weights" or mounts.get("models", config["MODELS_DIR"]) == config["MODELS_DIR"]
 
 
 def test_each_pod_spools_into_a_folder_of_its_own(name: str) -> None:
