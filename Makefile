@@ -75,8 +75,8 @@ demo-model: $(BIN)/.train ## Train the bundled demo model again (about an hour o
 
 images: ## Build the container images with docker or podman
 	for part in backend frontend fine-tuning; do \
-		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) \
-			-f $$part/Dockerfile .; done
+		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:$(VERSION) --build-arg VERSION=$(VERSION) \
+			--build-arg TORCH_INDEX=$(TORCH_INDEX) -f $$part/Dockerfile .; done
 
 push: ## Push the images: make push REGISTRY=registry.example.com/team
 	@CONTAINER_ENGINE=$(or $(CONTAINER_ENGINE),docker) VERSION=$(VERSION) kubernetes/images.sh push "$(REGISTRY)"
