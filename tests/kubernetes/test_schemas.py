@@ -5,7 +5,7 @@ import json
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
-from tests.kubernetes.rendered import COMPONENTS, OVERLAYS, RENDERINGS, fine_tune_job, rendering
+from tests.kubernetes.rendered import COMPONENTS, JOBS, OVERLAYS, RENDERINGS, job, rendering
 
 VERSIONS = [f"1.{minor}.0" for minor in range(30, 38)]
 
@@ -13,7 +13,7 @@ VERSIONS = [f"1.{minor}.0" for minor in range(30, 38)]
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid(version: str) -> None:
     distinct = {json.dumps(item, sort_keys=True) for name in RENDERINGS for item in rendering(name)}
-    for item in [*map(json.loads, distinct), fine_tune_job()]:
+    for item in [*map(json.loads, distinct), *map(job, JOBS)]:
         kubernetes_validate.validate(item, version, strict=True)
 
 
@@ -25,4 +25,4 @@ def test_the_validator_refuses_what_a_schema_does_not_know() -> None:
 
 def test_the_overlays_and_components_are_there() -> None:
     assert {"single-node", "ci"} <= set(OVERLAYS)
-    assert {"storage-class", "hpa-cpu", "nodeport", "ingress", "one-node"} <= set(COMPONENTS)
+    assert {"storage-class", "hpa-cpu", "nodeport", "ingress", "one-node", "backups"} <= set(COMPONENTS)
