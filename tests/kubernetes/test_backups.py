@@ -156,7 +156,7 @@ def test_a_database_in_use_is_not_replaced(cluster: Cluster) -> None:
     with psycopg.connect(plain_url(cluster.database_url)):
         done = cluster.restore(RESTORE="replace")
     assert done.returncode == 75
-    assert "still connected" in done.stderr
+    assert "in use by 1 connection" in done.stderr
     assert cluster.databases == {make_url(cluster.database_url).database}
     assert contents(cluster.database_url) == before
 

@@ -28,6 +28,14 @@ address_of() { printf '%s' "${without_query%/*}/$1${DATABASE_URL#"$without_query
 ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
 
 database=$(ask "$DATABASE_URL" -c 'SELECT current_database()')
+if [ "$RESTORE" = replace ]; then
+    others=$(ask "$DATABASE_URL" -c "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    if [ "$others" -gt 0 ]; then
+        echo "$database is in use by $others connection(s). Stop the backend first, and wait for its pods to end." >&2
+        exit 75
+    fi
+fi
 restored=${database}_restored
 found=$(mktemp)
 drop() { PGOPTIONS='-c client_min_messages=warning' dropdb --if-exists --force --maintenance-db="$DATABASE_URL" "$restored"; }
@@ -47,10 +55,7 @@ echo "every table holds what was dumped"
 
 if [ "$RESTORE" = replace ]; then
     before=${database}_before_$(date -u +%Y%m%dt%H%M%S)
-    if ! ask "$(address_of postgres)" --single-transaction -c "ALTER DATABASE \"$database\" RENAME TO \"$before\"" \
-        -c "ALTER DATABASE \"$restored\" RENAME TO \"$database\""; then
-        echo "$database is as it was. Is something still connected to it?" >&2
-        exit 75
-    fi
+    ask "$(address_of postgres)" --single-transaction -c "ALTER DATABASE \"$database\" RENAME TO \"$before\"" \
+        -c "ALTER DATABASE \"$restored\" RENAME TO \"$database\""
     echo "$database is the dump now; what it held before is in $before"
 fi
