@@ -134,6 +134,15 @@ def test_a_dump_is_proved_by_restoring_it_and_leaves_nothing_behind(cluster: Clu
     assert (cluster.databases, contents(cluster.database_url)) == (kept, before)
 
 
+def test_what_changes_while_a_dump_is_made_is_in_neither_the_dump_nor_its_count(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    meanwhile = 'psql -X -q -c "DELETE FROM messages" "$DATABASE_URL" && $REAL "$@"'
+    succeeded(cluster.backup(PATH=instead_of(tmp_path / "bin", "pg_dump", meanwhile)))
+    assert contents(cluster.database_url)["messages"] == []
+    assert "public.messages|6\n" in succeeded(cluster.restore())
+
+
 def test_a_restored_database_holds_what_was_dumped_and_the_old_one_is_kept(cluster: Cluster) -> None:
     before = contents(cluster.database_url)
     succeeded(cluster.backup())
