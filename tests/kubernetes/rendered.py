@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "kubernetes"
 OVERLAYS = sorted(path.parent.name for path in (KUBERNETES / "overlays").glob("*/kustomization.yaml"))
 COMPONENTS = sorted(path.parent.name for path in (KUBERNETES / "components").glob("*/kustomization.yaml"))
+JOBS = sorted(path.stem for path in (KUBERNETES / "jobs").glob("*.yaml"))
 AUTOSCALERS = [name for name in COMPONENTS if name.startswith("hpa-")]
 """One of them at a time."""
 EVERYTHING = [f"everything with {name}" for name in AUTOSCALERS]
@@ -55,10 +56,16 @@ def rendering(name: str) -> tuple[Object, ...]:
     return _kustomize(KUBERNETES / name if name == "base" else KUBERNETES / "overlays" / name)
 
 
-def fine_tune_job() -> Object:
-    """The Job that is made on demand."""
-    job: Object = yaml.safe_load((KUBERNETES / "jobs" / "fine-tune-job.yaml").read_text())
-    return job
+def job(name: str) -> Object:
+    """A Job that is made on demand."""
+    found: Object = yaml.safe_load((KUBERNETES / "jobs" / f"{name}.yaml").read_text())
+    return found
+
+
+def jobs_for(name: str) -> list[Object]:
+    """The Jobs on demand whose volumes a rendering has."""
+    claims = {item["metadata"]["name"] for item in of_kind(rendering(name), "PersistentVolumeClaim")}
+    return [found for found in map(job, JOBS) if claims_of(next(workloads([found]))) <= claims]
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:
@@ -82,6 +89,12 @@ def workloads(objects: Iterable[Object]) -> Iterator[Workload]:
 
 def workload(objects: Iterable[Object], name: str) -> Workload:
     return next(item for item in workloads(objects) if item.name == name)
+
+
+def claims_of(item: Workload) -> set[str]:
+    """Names of the claims that a workload mounts."""
+    claims = (volume.get("persistentVolumeClaim") for volume in item.pod["volumes"])
+    return {claim["claimName"] for claim in claims if claim}
 
 
 def selects(selector: Object, labels: dict[str, str]) -> bool:

@@ -14,7 +14,9 @@ from tests.kubernetes.rendered import (
     RENDERINGS,
     Object,
     Workload,
-    fine_tune_job,
+    claims_of,
+    job,
+    jobs_for,
     named,
     of_kind,
     rendering,
@@ -35,7 +37,7 @@ def quantity(text: str) -> float:
 
 
 def all_workloads(name: str) -> list[Workload]:
-    return [*workloads(rendering(name)), *workloads([fine_tune_job()])]
+    return [*workloads(rendering(name)), *workloads(jobs_for(name))]
 
 
 def test_names_are_unique_and_short_enough(name: str) -> None:
@@ -175,14 +177,10 @@ def test_a_volume_of_one_node_is_used_on_one_node(name: str) -> None:
     if name not in [*OVERLAYS, *EVERYTHING]:
         return
     for claim in of_kind(rendering(name), "PersistentVolumeClaim"):
-        users = [item for item in workloads(rendering(name)) if claim["metadata"]["name"] in _claims(item)]
+        users = [item for item in workloads(rendering(name)) if claim["metadata"]["name"] in claims_of(item)]
         assert users
         if claim["spec"]["accessModes"] == ["ReadWriteOnce"] and len(users) > 1:
             assert {_node_mate(item) for item in users} == {"codellama-backend"}
-
-
-def _claims(item: Workload) -> set[str]:
-    return {volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in item.pod["volumes"]}
 
 
 def _node_mate(item: Workload) -> str:
@@ -235,7 +233,7 @@ def test_the_model_that_is_served_is_on_the_volume_that_the_weekly_run_sees(name
     config = named(rendering(name), "ConfigMap", "codellama-config")["data"]
     assert Path(config["MODEL_PATH"]).is_relative_to(config["MODELS_DIR"])
     for item in all_workloads(name):
-        if "codellama-pvc" in _claims(item):
+        if "codellama-pvc" in claims_of(item):
             paths = {mount["mountPath"]: mount["name"] for mount in item.pod["containers"][0]["volumeMounts"]}
             assert paths[config["MODELS_DIR"]] in ("models", "weights")  # or copies of what is there
 
@@ -263,18 +261,22 @@ def test_each_pod_spools_into_a_folder_of_its_own(name: str) -> None:
 
 def test_the_weekly_run_is_scheduled_as_promised(name: str) -> None:
     spec = named(rendering(name), "CronJob", "codellama-fine-tune-cron")["spec"]
-    limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
-    for field, (low, high) in zip(spec["schedule"].split(), limits, strict=True):
-        assert field == "*" or low <= int(field) <= high
     assert (spec["schedule"], spec["timeZone"]) == ("0 2 * * 0", "Etc/UTC")
-    assert ZoneInfo(spec["timeZone"]).key == "Etc/UTC"
-    assert spec["concurrencyPolicy"] == "Forbid"
-    assert spec["startingDeadlineSeconds"] >= 3600
+
+
+def test_schedules_can_be_read_and_their_runs_do_not_overlap(name: str) -> None:
+    limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
+    for spec in (item["spec"] for item in of_kind(rendering(name), "CronJob")):
+        for field, (low, high) in zip(spec["schedule"].split(), limits, strict=True):
+            assert field == "*" or low <= int(field) <= high
+        assert ZoneInfo(spec["timeZone"]).key == "Etc/UTC"
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert spec["startingDeadlineSeconds"] >= 3600
 
 
 def test_a_run_gives_way_and_is_not_repeated_in_vain(name: str) -> None:
     classes = {item["metadata"]["name"]: item for item in of_kind(rendering(name), "PriorityClass")}
-    for item in (run for run in all_workloads(name) if run.kind in ("Job", "CronJob")):
+    for item in (run for run in all_workloads(name) if run.labels["app.kubernetes.io/name"] == "codellama-fine-tune"):
         assert item.pod["terminationGracePeriodSeconds"] == 600
         assert item.pod["restartPolicy"] == "Never"
         assert item.spec["activeDeadlineSeconds"] == 5 * 24 * 3600
@@ -289,6 +291,6 @@ def test_the_job_on_demand_is_the_weekly_one(name: str) -> None:
     if name != "base":
         return
     weekly: Object = named(rendering(name), "CronJob", "codellama-fine-tune-cron")["spec"]["jobTemplate"]["spec"]
-    now: dict[str, Any] = dict(fine_tune_job()["spec"])
+    now: dict[str, Any] = dict(job("fine-tune-job")["spec"])
     del now["ttlSecondsAfterFinished"]
     assert now == weekly
