@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "kubernetes"
-OVERLAYS = sorted(path.parent.name for path in (KUBERNETES / "overlays").glob("*/kustomization.yaml"))
+OVERLAYS = sorted(path.parent.name for path in (KUBERNETES / "overlays").glob("[!.]*/kustomization.yaml"))
 COMPONENTS = sorted(path.parent.name for path in (KUBERNETES / "components").glob("*/kustomization.yaml"))
 JOBS = sorted(path.stem for path in (KUBERNETES / "jobs").glob("*.yaml"))
 AUTOSCALERS = [name for name in COMPONENTS if name.startswith("hpa-")]
