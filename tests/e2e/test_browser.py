@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,6 +12,9 @@ from tests.e2e.past_run import write_past_run
 from tests.e2e.site import ACCOUNTS, DIST, FRAGILE, ROOT, environment_of, fragile_site
 from tests.kubernetes.nginx_server import running_nginx
 from tests.servers import Backend
+
+UINT32: Final = (4).to_bytes(4, "little")
+"""The type of a value, between its key and itself."""
 
 
 @pytest.fixture
@@ -26,13 +30,13 @@ def site(demo_gguf: Path, fresh_database_url: str, tmp_path: Path) -> Iterator[s
 
 @pytest.fixture
 def long_gguf(endless_gguf: Path, tmp_path: Path) -> Path:
-    """The model whose answers do not end, with a context that is long enough for a while."""
-    key = b"llama.context_length" + (4).to_bytes(4, "little")  # type 4: uint32
+    """The endless model without the end token of fill-in-the-middle either, and with a context that lasts a while."""
     content = endless_gguf.read_bytes()
-    assert content.count(key) == 1
-    start, value = content.split(key)
+    for key, value in ((b"tokenizer.ggml.eot_token_id", 0), (b"llama.context_length", int(FRAGILE["N_CTX"]))):
+        start, rest = content.split(key + UINT32)
+        content = start + key + UINT32 + value.to_bytes(4, "little") + rest[4:]
     path = tmp_path / "long.gguf"
-    path.write_bytes(start + key + int(FRAGILE["N_CTX"]).to_bytes(4, "little") + value[4:])
+    path.write_bytes(content)
     return path
 
 
