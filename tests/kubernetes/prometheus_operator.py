@@ -1,7 +1,7 @@
 """What we use of prometheus-operator's ``monitoring.coreos.com/v1``, as JSON schemas that refuse everything else.
 
-Names and types are those of its API reference, https://prometheus-operator.dev/docs/api-reference/api/. A field that is
-used for the first time is added here after a look there.
+Written by hand, and not compared with the definitions of a release: no cluster has taken these objects yet. The reference
+is https://prometheus-operator.dev/docs/api-reference/api/.
 """
 
 from typing import Any, Final
