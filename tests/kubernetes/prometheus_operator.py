@@ -1,7 +1,7 @@
 """What we use of prometheus-operator's ``monitoring.coreos.com/v1``, as JSON schemas that refuse everything else.
 
-Written by hand, and not compared with the definitions of a release: no cluster has taken these objects yet. The reference
-is https://prometheus-operator.dev/docs/api-reference/api/.
+Written by hand, and not compared with the definitions of a release: no cluster has taken these objects yet. The
+reference is https://prometheus-operator.dev/docs/api-reference/api/.
 """
 
 from typing import Any, Final
