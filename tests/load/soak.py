@@ -1,8 +1,9 @@
 """A long run of random traffic against our server: python -m tests.load.soak --model FILE --minutes 120
 
 Requests arrive, are cut, vanish before their first token, bring long prompts and go on from each other, while the
-served version is swapped for another and back. Afterwards: no request was stuck or failed, every greedy answer is what
-its version writes alone (``judge.py``), nothing is left in the system, and the server's memory has not grown.
+served version is swapped for another and back. No request may be stuck or fail, every greedy answer has to be what its
+version writes alone (``judge.py``, meanwhile), nothing may be left in the system at the end, and the
+server's memory must not grow.
 """
 
 import argparse
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import httpx
 import psutil
@@ -116,12 +119,13 @@ def soak(backend: Backend, database_url: str, versions: Sequence[Path], settings
     engine = sync_engine(database_url)
     try:
         names = register(engine, versions)
-        with backend.start():
-            findings = asyncio.run(_drive(backend, engine, settings))
-            findings.left_in_system = _left_in_system(backend)
+        with Court(names) as court:
+            with backend.start():
+                findings = asyncio.run(_drive(backend, engine, settings, court))
+                findings.left_in_system = _left_in_system(backend)
+            court.tell(findings)
     finally:
         engine.dispose()
-    judge_all(findings, names)
     return findings
 
 
@@ -140,7 +144,7 @@ def register(engine: Engine, versions: Sequence[Path]) -> dict[str, Path]:
     return names
 
 
-async def _drive(backend: Backend, engine: Engine, settings: Settings) -> Findings:
+async def _drive(backend: Backend, engine: Engine, settings: Settings, court: "Court") -> Findings:
     findings, traffic = Findings(), Traffic(settings.seed, settings.rate)
     assert backend.process is not None
     watching = [
@@ -149,12 +153,13 @@ async def _drive(backend: Backend, engine: Engine, settings: Settings) -> Findin
     ]
     began = time.monotonic()
     async with Client(Endpoint("ours", backend.url)) as client:
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: set[asyncio.Task[Told]] = set()
         for plan in traffic.plans(settings.seconds):
             await asyncio.sleep(max(0.0, began + plan.at - time.monotonic()))
-            task = asyncio.create_task(_carry_out(client, plan, traffic, findings, settings.bound_s))
+            task = asyncio.create_task(_carry_out(client, plan, traffic, settings.bound_s))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+            task.add_done_callback(lambda done: _note(done.result(), findings, court))
         await asyncio.gather(*tasks)
     for each in watching:
         each.cancel()
@@ -162,15 +167,18 @@ async def _drive(backend: Backend, engine: Engine, settings: Settings) -> Findin
     return findings
 
 
-async def _carry_out(client: Client, plan: Plan, traffic: Traffic, findings: Findings, bound_s: float) -> None:
-    stream = client.start(plan.body)
+async def _carry_out(client: Client, plan: Plan, traffic: Traffic, bound_s: float) -> Told:
     try:
-        reply = await asyncio.wait_for(_read(stream, plan), bound_s)
+        reply = await asyncio.wait_for(_read(client.start(plan.body), plan), bound_s)
     except TimeoutError:
-        findings.told.append(Told(plan, None))
-        return
-    findings.told.append(Told(plan, reply))
+        return Told(plan, None)
     traffic.learn(plan, reply)
+    return Told(plan, reply)
+
+
+def _note(told: Told, findings: Findings, court: "Court") -> None:
+    findings.told.append(told)
+    court.hear(told)
 
 
 async def _read(stream: Stream, plan: Plan) -> Reply:
@@ -213,26 +221,45 @@ def _left_in_system(backend: Backend, patience_s: float = 30.0) -> dict[str, flo
     return left
 
 
-def judge_all(findings: Findings, names: dict[str, Path]) -> None:
-    """Judge every greedy answer, whole or cut, by the version that says it gave it."""
-    for name, path in names.items():
-        mine = [told for told in findings.told if _is_judged(told) and told.reply and told.reply.model == name]
-        say(f"  {len(mine)} greedy answers of {name} to be judged")
-        judge = Judge(path)
-        for told in mine:
+class Court:
+    """Judges every greedy answer, whole or cut, by the version that says it gave it, while the traffic goes on."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._judges = {name: Judge(path) for name, path in files.items()}
+        self._thread = ThreadPoolExecutor(1)
+        self._heard: list[tuple[Told, Future[Verdict]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+        for judge in self._judges.values():
+            judge.close()
+
+    def hear(self, told: Told) -> None:
+        reply = told.reply
+        if told.plan.is_greedy and reply is not None and (reply.text or reply.finish_reason):
+            self._heard.append((told, self._thread.submit(self._judge, told.plan, reply)))
+
+    def tell(self, findings: Findings) -> None:
+        """Write down what was found, when all is judged."""
+        say(f"  {sum(not verdict.done() for _, verdict in self._heard)} greedy answers are still to be judged")
+        for told, judged in self._heard:
+            verdict = judged.result()
             assert told.reply is not None
-            verdict = judge.judge(told.plan.claim(judge, told.reply))
             findings.judged += 1
             findings.judged_tokens += told.reply.completion_tokens
-            findings.deviation = max(findings.deviation, verdict.deviation if verdict.passed else 0.0)
-            if not verdict.passed:
+            if verdict.passed:
+                findings.deviation = max(findings.deviation, verdict.deviation)
+            else:
                 findings.flagged.append(Flagged(told, verdict))
-        judge.close()
 
-
-def _is_judged(told: Told) -> bool:
-    reply = told.reply
-    return told.plan.is_greedy and reply is not None and bool(reply.text or reply.finish_reason)
+    def _judge(self, plan: Plan, reply: Reply) -> Verdict:
+        judge = self._judges[reply.model]
+        return judge.judge(plan.claim(judge, reply))
 
 
 def _outcome(told: Told) -> str:
