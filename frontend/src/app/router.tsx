@@ -12,6 +12,7 @@ import { meQuery } from '@/api/me';
 import { ApiError } from '@/api/problem';
 import { Chat } from '@/features/chat/chat';
 import { NewChat } from '@/features/chat/new-chat';
+import { conversationQuery } from '@/features/chat/queries';
 import { methodsQuery } from '@/features/session/queries';
 import { Failure, NotFound } from './failure';
 import { Shell } from './shell';
@@ -49,6 +50,11 @@ const chat = createRoute({
   getParentRoute: () => shell,
   path: '/c/$conversationId',
   validateSearch: ({ message }: Record<string, unknown>): ChatSearch => ({ message: id(message) }),
+  loaderDeps: ({ search }) => search,
+  /** Asks for the conversation while the page is still being drawn; the page waits for it, and says what went wrong. */
+  loader: ({ context, params, deps }) => {
+    void context.queryClient.prefetchQuery(conversationQuery(params.conversationId, deps.message));
+  },
   component: function ChatRoute() {
     const { conversationId } = chat.useParams();
     const { message } = chat.useSearch();

@@ -27,7 +27,7 @@ export const MAX_TITLE_CHARACTERS = 200;
 export const CONVERSATIONS_PAGE_SIZE = 50;
 
 /** Messages of a conversation that are loaded at once. */
-export const MESSAGES_PAGE_SIZE = 100;
+export const MESSAGES_PAGE_SIZE = 50;
 
 /** A folder's name, in characters. */
 export const MAX_FOLDER_CHARACTERS = 60;

@@ -6,7 +6,7 @@ export type Rating = 1 | -1;
 /** What can be said of an answer beside good or bad: how it is stored, and in words. */
 const TAGS: Record<Rating, readonly (readonly [string, string])[]> = {
   1: [
-    ['correct', 'Correct'],
+    ['correct', 'Right'],
     ['runs', 'Runs as it is'],
     ['clear', 'Well explained'],
     ['concise', 'To the point'],

@@ -1,9 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { ArrowDown } from 'lucide-react';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { useStickToBottom } from 'use-stick-to-bottom';
 import type { Message } from '@/api/generated';
 import { IconButton } from '@/components/ui/button';
+import { cn } from '@/lib/cn';
 import { MoreMessages } from './more-messages';
 import { OpenContest } from './open-contest';
 import { showBranch } from './queries';
@@ -14,8 +15,11 @@ import { useKeptPlace } from './use-kept-place';
 import { useMark } from './use-mark';
 import { usePages } from './use-pages';
 
-/** Messages near the end are always laid out, so that the view can stay at the bottom. */
-const LAID_OUT = 8;
+/**
+ * Messages near the end are drawn first, so that a long conversation shows its end soon, and always laid out, so that the
+ * view can stay there.
+ */
+const NEAR_END = 8;
 
 /** This near to the top, in pixels, what comes before is loaded. */
 const NEAR_TOP = 600;
@@ -52,7 +56,9 @@ export function ThreadView({
   const families = useMemo(() => familiesOf(messages), [messages]);
   const comparisons = useMemo(() => comparisonsOf(conversation), [conversation]);
   const pages = usePages(id);
-  const notePlace = useKeptPlace(scrollRef, thread[0]?.id);
+  const whole = useDeferredValue(true, begin === false || thread.length <= NEAR_END);
+  const drawn = whole ? thread : thread.slice(-NEAR_END);
+  const notePlace = useKeptPlace(scrollRef, drawn[0]?.id);
   const shown = useCallback(() => {
     stopScroll();
     onShown();
@@ -80,9 +86,15 @@ export function ThreadView({
         aria-label="Conversation"
         className="h-full overflow-y-auto -outline-offset-2"
       >
-        <div ref={contentRef} className="mx-auto flex max-w-[48rem] flex-col gap-7 px-4 pt-6 pb-10 sm:px-6">
-          {earlier && <MoreMessages which="earlier" loading={pages.earlier} />}
-          {thread.map((message, index) => {
+        <div
+          ref={contentRef}
+          className={cn(
+            'mx-auto flex max-w-[48rem] flex-col gap-7 px-4 pt-6 pb-10 sm:px-6',
+            !whole && 'min-h-full justify-end',
+          )}
+        >
+          {whole && earlier && <MoreMessages which="earlier" loading={pages.earlier} />}
+          {drawn.map((message, index) => {
             const comparison = comparisons.get(message.parent_id ?? '');
             return comparison && !comparison.closed ? (
               <OpenContest
@@ -97,7 +109,7 @@ export function ThreadView({
                 message={message}
                 family={families.get(message.id)}
                 comparison={comparison}
-                offscreen={index < thread.length - LAID_OUT && message.id !== marked}
+                offscreen={index < drawn.length - NEAR_END && message.id !== marked}
                 marked={message.id === marked}
                 onShow={show}
                 onRetry={retry}
