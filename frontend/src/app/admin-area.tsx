@@ -1,4 +1,5 @@
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
 import { useMe } from '@/api/me';
 import { AdminsOnly } from '@/features/admin/admins-only';
 import { ADMIN_PAGES } from './admin-pages';
@@ -24,10 +25,17 @@ export function SharedArea() {
   );
 }
 
+/** On a phone there is room for some of the links: the page's own is always among them. */
 function AdminNavigation() {
+  const { pathname } = useLocation();
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    const own = pathname && list.current?.querySelector('[aria-current=page]');
+    if (own) own.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [pathname]);
   return (
     <nav aria-label="Admin pages" className="shrink-0 border-b">
-      <ul className="mx-auto flex max-w-[52rem] gap-1 overflow-x-auto px-2 sm:px-6">
+      <ul ref={list} className="mx-auto flex max-w-[52rem] gap-1 overflow-x-auto px-2 sm:px-6">
         {ADMIN_PAGES.map(({ to, name }) => (
           <li key={to}>
             <Link

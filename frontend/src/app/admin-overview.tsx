@@ -24,13 +24,13 @@ export function AdminOverview() {
           <li key={to}>
             <Link
               to={to}
-              className="flex h-full items-center justify-between gap-3 rounded-xl border bg-card p-4 hover:bg-muted"
+              className="flex h-full items-start justify-between gap-3 rounded-xl border bg-card p-4 hover:bg-muted"
             >
               <span>
                 <span className="block font-medium text-sm">{name}</span>
                 <span className="mt-0.5 block text-muted-foreground text-sm">{PURPOSES[to]}</span>
               </span>
-              <ChevronRight aria-hidden className="size-4 shrink-0 text-muted-foreground" />
+              <ChevronRight aria-hidden className="size-4 shrink-0 self-center text-muted-foreground" />
             </Link>
           </li>
         ))}

@@ -53,7 +53,6 @@ async function open() {
 describe('the search', () => {
   beforeEach(() => {
     window.scrollTo = vi.fn();
-    Element.prototype.scrollIntoView = vi.fn();
   });
 
   it('finds messages once the words have settled, and shows where they are in the text', async () => {

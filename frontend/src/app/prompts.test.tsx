@@ -37,7 +37,6 @@ function serve(...prompts: SavedPrompt[]): { stored: () => SavedPrompt[] } {
 
 beforeEach(() => {
   window.scrollTo = vi.fn();
-  Element.prototype.scrollIntoView = vi.fn();
 });
 
 describe('the saved prompts', () => {

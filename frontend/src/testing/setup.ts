@@ -11,6 +11,7 @@ globalThis.ResizeObserver ??= class {
   unobserve() {}
   disconnect() {}
 };
+Element.prototype.scrollIntoView ??= () => {};
 window.matchMedia ??= (query) =>
   ({
     matches: query.includes('pointer: fine'),

@@ -25,12 +25,16 @@ export function ComparisonsPage() {
             every chat.
           </Empty>
         )}
-        {data && data.items.length > 0 && <StandingsTable standings={data.items} />}
-        <p className="text-muted-foreground text-xs">
-          The win rate counts votes that preferred one answer; ties and “both are bad” are listed beside it.
-          The interval is Wilson's, at 95 %: while it contains 50 %, the votes do not tell which model is
-          better.
-        </p>
+        {data && data.items.length > 0 && (
+          <>
+            <StandingsTable standings={data.items} />
+            <p className="text-muted-foreground text-xs">
+              The win rate counts votes that preferred one answer; ties and “both are bad” are listed beside
+              it. The interval is Wilson's, at 95 %: while it contains 50 %, the votes do not tell which model
+              is better.
+            </p>
+          </>
+        )}
       </div>
     </Page>
   );

@@ -39,7 +39,6 @@ const shown = () => screen.getAllByRole('article').map((article) => article.text
 
 beforeEach(() => {
   FakeEventSource.install();
-  Element.prototype.scrollIntoView = vi.fn();
 });
 
 describe('a long conversation', () => {

@@ -51,7 +51,12 @@ function Version({ version, isServing }: { version: ModelVersion; isServing: boo
         ) : (
           'installed'
         )}
-        {figures.map((figure) => ` · ${figure}`)}
+        {figures.map((figure) => (
+          <span key={figure}>
+            {' · '}
+            <span className="whitespace-nowrap">{figure}</span>
+          </span>
+        ))}
       </p>
       {WHY_NOT[version.state] && (
         <p className="mt-1 text-muted-foreground text-xs">{WHY_NOT[version.state]}</p>

@@ -3,9 +3,9 @@ import { useState } from 'react';
 import type { SavedPrompt } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
 import { Button, IconButton } from '@/components/ui/button';
-import { Field } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
 import { Empty, Page } from '@/components/ui/page';
+import { SearchField } from '@/components/ui/search-field';
 import { Skeleton } from '@/components/ui/skeleton';
 import { useDialog } from '@/lib/use-dialog';
 import { useTitle } from '@/lib/use-title';
@@ -48,12 +48,11 @@ export function PromptsPage({ onUse }: { onUse: (content: string) => void }) {
         )}
         {prompts.length > 0 && (
           <>
-            <Field
-              label="Search"
-              type="search"
+            <SearchField
+              label="Search prompts"
+              placeholder="Words of a prompt"
               value={words}
-              onChange={(event) => setWords(event.target.value)}
-              autoComplete="off"
+              onChange={setWords}
             />
             {found.length === 0 && <Empty>None of your prompts has these words.</Empty>}
             {found.length > 0 && (
@@ -95,7 +94,7 @@ function PromptRow({ prompt: { title, content }, onUse, onEdit, onDelete }: Prom
       <div className="min-w-0 flex-1 basis-56">
         <p className="break-words font-medium text-sm">{title}</p>
         <p className="mt-0.5 line-clamp-3 whitespace-pre-line text-muted-foreground text-sm [overflow-wrap:anywhere]">
-          {content}
+          {content.trim()}
         </p>
       </div>
       <div className="flex items-center gap-0.5">
