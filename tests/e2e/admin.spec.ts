@@ -81,6 +81,13 @@ test('a row is excluded from later runs with one click, and included again', asy
   await expect(trees).not.toContainText('Excluded');
 });
 
+test('on a phone the tab of the page that one is on is in view', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto('/admin/audit');
+  const tabs = page.getByRole('navigation', { name: 'Admin pages' });
+  await expect(tabs.getByRole('link', { name: 'Audit log' })).toBeInViewport({ ratio: 0.9 });
+});
+
 test('a folder is uploaded, what is no source is left out, and a file is read and erased', async ({
   page,
 }) => {
