@@ -5,7 +5,8 @@
 Filling takes minutes; with ``--keep`` a second run measures the same database again. Two hundred people, one of whom
 wrote a tenth of everything; three years; words by Zipf's law. All is asked through the services, so snippets and the
 database's round trips count. The mix has a word of 30 % of all messages, and one that was as common but only long ago.
-The worst cases follow it one by one: beginnings of words, and a phrase of two common words that nobody wrote.
+The worst cases follow it one by one: the beginning of such a faded word, and a phrase of two common words that nobody
+wrote.
 """
 
 import argparse
@@ -52,13 +53,13 @@ WORDS: Final = {
     "two common words": f"{COMMON} ba bi ",
     "identifier": "parse_token_stream",
     "phrase": '"parse token stream"',
+    "beginning, common": "func",
+    "beginning of many words": "bun",
+    "beginning, rare": "needle{n}7",
 }
-"""The mix: rare and common words, each as often."""
+"""The mix: rare and common words, finished or not, each as often."""
 WORST: Final = {
-    "prefix, common": "func",
-    "prefix, common long ago": FADED[:5],
-    "prefix, of many words": "bun",
-    "prefix, rare": "needle{n}7",
+    "beginning, common long ago": FADED[:5],
     "phrase of common words, absent": f'"{COMMON} ba {COMMON}"',
 }
 
