@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -124,5 +124,8 @@ describe('the application', () => {
     );
     renderApp('/c/gone');
     expect(await screen.findByText('There is no such one.')).toBeInTheDocument();
+    expect(screen.queryByRole('textbox')).not.toBeInTheDocument();
+    await userEvent.click(within(screen.getByRole('main')).getByRole('link', { name: 'New chat' }));
+    expect(await screen.findByRole('textbox')).toBeInTheDocument();
   });
 });

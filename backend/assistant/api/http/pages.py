@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -21,22 +22,31 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "same-origin",
 }
 _PAGES: Final = ("c/", "models", "prompts", "login", "welcome", "settings", "admin")
+_PROGRAMS: Final = ("api/", "v1/", "assets/")
 
 
 class Pages(StaticFiles):
-    """Files of the build; a page's address gives the application, any other unknown path is 404."""
+    """Files of the build; a page's address gives the application.
+
+    Any other unknown path is 404: to a browser that goes there the application says so, to a program we do.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            if error.status_code != 404 or not path.startswith(_PAGES):
+            if error.status_code != 404 or not (path.startswith(_PAGES) or _is_visit(path, scope)):
                 raise
             response = await super().get_response("index.html", scope)
         response.headers.update(SECURITY_HEADERS)
         immutable = path.startswith("assets/")
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
         return response
+
+
+def _is_visit(path: str, scope: Scope) -> bool:
+    """Whether somebody typed an address, or followed a link to it: programs do not ask for a page."""
+    return "text/html" in Headers(scope=scope).get("accept", "") and not path.startswith(_PROGRAMS)
 
 
 def mount(app: FastAPI, folder: Path) -> None:

@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Message } from '@/api/generated';
-import { sentenceOf } from '@/api/problem';
+import { ApiError, sentenceOf } from '@/api/problem';
 import { useMarkdown } from '@/components/markdown/markdown';
-import { Button } from '@/components/ui/button';
+import { Button, buttonClass } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { toast } from '@/components/ui/toaster';
 import { whenOtherTabsTell } from '@/lib/tabs';
@@ -41,6 +42,7 @@ interface ChatProps {
 export function Chat({ conversationId, message = null, onShown = nothing }: ChatProps) {
   const client = useQueryClient();
   const { data, error, refetch } = useQuery(conversationQuery(conversationId, message));
+  const isGone = !data && error instanceof ApiError && error.status === 404;
   const formats = useMarkdown();
   const thread = useMemo(() => (data ? threadOf(data) : []), [data]);
   useEffect(() => {
@@ -129,9 +131,15 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
               tone="error"
               className="mx-auto w-full max-w-[46rem]"
               actions={
-                <Button size="sm" onClick={() => void refetch()}>
-                  Try again
-                </Button>
+                isGone ? (
+                  <Link to="/" className={buttonClass({ size: 'sm' })}>
+                    New chat
+                  </Link>
+                ) : (
+                  <Button size="sm" onClick={() => void refetch()}>
+                    Try again
+                  </Button>
+                )
               }
             >
               {sentenceOf(error)}
@@ -141,18 +149,20 @@ export function Chat({ conversationId, message = null, onShown = nothing }: Chat
           )}
         </div>
       )}
-      <ChatDock
-        handle={composer}
-        sending={sending}
-        onSend={sendAtEnd}
-        draft={draft}
-        onDraft={setDraft}
-        attachments={attachments}
-        place={place}
-        answering={answering}
-        blocked={open && 'vote on the two answers first, or end the comparison'}
-        chosen={chosen}
-      />
+      {!isGone && (
+        <ChatDock
+          handle={composer}
+          sending={sending}
+          onSend={sendAtEnd}
+          draft={draft}
+          onDraft={setDraft}
+          attachments={attachments}
+          place={place}
+          answering={answering}
+          blocked={open && 'vote on the two answers first, or end the comparison'}
+          chosen={chosen}
+        />
+      )}
     </div>
   );
 }

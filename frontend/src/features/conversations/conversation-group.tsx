@@ -13,11 +13,20 @@ interface ConversationGroupProps extends Omit<ItemProps, 'conversation'> {
   stored: string;
   icon: ReactNode;
   which: Which;
+  /** A conversation has just been put here, and had better not be out of sight. */
+  reveal?: boolean;
 }
 
 /** Conversations that are listed once one asks for them: a folder, or the archive. */
-export function ConversationGroup({ name, stored, icon, which, ...item }: ConversationGroupProps) {
-  const [open, toggle] = useStoredOpen(stored);
+export function ConversationGroup({
+  name,
+  stored,
+  icon,
+  which,
+  reveal = false,
+  ...item
+}: ConversationGroupProps) {
+  const [open, toggle] = useStoredOpen(stored, reveal);
   const list = useConversations(which, open);
   const pages = list.data?.pages ?? [];
   const conversations = pages.flatMap((page) => [...page.pinned, ...page.items]);

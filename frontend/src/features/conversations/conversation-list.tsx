@@ -21,6 +21,7 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
   const folders = useFolders();
   const [doomed, setDoomed] = useState<Conversation | null>(null);
   const [moving, setMoving] = useState<Conversation | null>(null);
+  const [filled, setFilled] = useState<string | null>(null);
   const remove = useDelete(onDeleted);
   const change = useChange();
   const pages = list.data?.pages ?? [];
@@ -47,6 +48,7 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
               stored={`folder.${folder}`}
               icon={<Folder aria-hidden />}
               which={{ folder }}
+              reveal={folder === filled}
               {...item}
             />
           ))}
@@ -70,9 +72,10 @@ export function ConversationList({ onOpen, onDeleted }: ConversationListProps) {
       <MoveDialog
         conversation={moving}
         onClose={() => setMoving(null)}
-        onMove={({ id }, folder) =>
-          change.mutate({ id, change: { folder }, failure: 'The conversation was not moved.' })
-        }
+        onMove={({ id }, folder) => {
+          setFilled(folder);
+          change.mutate({ id, change: { folder }, failure: 'The conversation was not moved.' });
+        }}
       />
       <Confirm
         open={doomed !== null}
