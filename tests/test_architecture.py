@@ -44,7 +44,14 @@ def wrong(folder: Path, *allowed: str) -> list[str]:
         (BACKEND / "engine", ["assistant.engine", "llama_cpp"]),
         (
             BACKEND / "services",
-            ["assistant.services", "assistant.engine", "assistant.errors", "assistant.telemetry", "codellama_core"],
+            [
+                "assistant.services",
+                "assistant.engine",
+                "assistant.errors",
+                "assistant.telemetry",
+                "assistant.tracing",
+                "codellama_core",
+            ],
         ),
         (BACKEND, ["assistant", "codellama_core", "llama_cpp"]),
         (ROOT / "fine-tuning/finetuning", ["finetuning", "codellama_core", "llama_cpp"]),

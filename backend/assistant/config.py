@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     mock_tokens_per_second: float = Field(40, gt=0)
     mock_prefill_per_second: float = Field(4000, gt=0)
 
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_service_name: str = "codellama-backend"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 

@@ -56,6 +56,7 @@ from assistant.services.retention import Retention
 from assistant.services.serving.models import ModelService, NothingToServeError
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
+from assistant.tracing import trace_requests
 from codellama_core import registry
 from codellama_core.ids import uuid7
 
@@ -76,6 +77,8 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if end_traces is not None:
+                stack.callback(end_traces)
             resources = await _build(settings, stack)
             app.state.resources = resources
             retention = Retention(resources.database, settings.api_retention_days)
@@ -112,6 +115,8 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **cross_origin(settings.cors_origins))
     app.add_middleware(RequestIdMiddleware)
+    collector, service = settings.otel_exporter_otlp_endpoint, settings.otel_service_name
+    end_traces = trace_requests(app, collector, service, __version__) if collector is not None else None
     return app
 
 
@@ -137,6 +142,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Resources:
     metrics, instance_id = Metrics(), _instance_id(settings.spool_dir)
     database = Database(settings.database_url)
     stack.push_async_callback(database.close)
+    if settings.otel_exporter_otlp_endpoint is not None:
+        database.trace()
     spool = Spool(database, settings.spool_dir, metrics.spooled.inc)
     accounts = Accounts(database)
     made = await engines.build(settings, database, metrics, instance_id, stack)

@@ -15,12 +15,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+user_id: ContextVar[str | None] = ContextVar("user_id", default=None)
+"""Of the request under way, and of whatever it has begun; what asks for a person sets the second."""
 
 _RECORD_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, request id, and whatever ``extra`` carries."""
+    """One JSON object a line: time, level, logger, message, whose request it is, and whatever ``extra`` carries."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -29,8 +31,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if (current := request_id.get()) is not None:
-            line["request_id"] = current
+        known = {"request_id": request_id.get(), "user_id": user_id.get()}
+        line |= {name: value for name, value in known.items() if value is not None}
         line |= {key: value for key, value in record.__dict__.items() if key not in _RECORD_FIELDS}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -14,6 +14,7 @@ from assistant.config import is_loopback
 from assistant.errors import ForbiddenError, UnauthenticatedError
 from assistant.resources import Resources
 from assistant.services.people.accounts import Principal
+from assistant.telemetry import user_id
 from codellama_core.models import Role
 
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
@@ -39,7 +40,14 @@ SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def get_principal(connection: HTTPConnection, resources: ResourcesDep) -> Principal:
-    """The person who asks, by API key, by cookie, or because the server only listens to this machine.
+    """The person who asks; their id goes into what is logged from here on."""
+    principal = await _principal(connection, resources)
+    user_id.set(str(principal.id))
+    return principal
+
+
+async def _principal(connection: HTTPConnection, resources: Resources) -> Principal:
+    """By API key, by cookie, or because the server only listens to this machine.
 
     A request that does something counts for the limits of its key. A WebSocket does nothing by being opened, but may
     do anything later: it needs the same origin as a write.

@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from assistant.errors import DatabaseUnavailableError
+from assistant.tracing import trace_sql
 from codellama_core.database import async_engine
 
 
@@ -34,6 +35,10 @@ class Database:
             if error.connection_invalidated:
                 raise DatabaseUnavailableError from error
             raise
+
+    def trace(self) -> None:
+        """Make its statements part of traces."""
+        trace_sql(self._engine.sync_engine)
 
     async def is_reachable(self) -> bool:
         try:

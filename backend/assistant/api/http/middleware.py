@@ -1,5 +1,6 @@
 """Around every request: an id, a count, a bound on how many there are at once, and an answer when all else fails."""
 
+import logging
 import re
 import uuid
 from typing import Final
@@ -8,7 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api.http.rendering import refuse, unexpected
 from assistant.errors import BusyError
-from assistant.telemetry import request_id
+from assistant.telemetry import Stopwatch, request_id
+
+logger = logging.getLogger(__name__)
 
 HEADER: Final = "x-request-id"
 _ACCEPTED: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -29,6 +32,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        watch = Stopwatch()
         given = dict(scope["headers"]).get(HEADER.encode(), b"").decode("latin-1")
         current = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         token = request_id.set(current)
@@ -39,7 +43,7 @@ class RequestIdMiddleware:
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", []), (HEADER.encode(), current.encode())]
-                self._count(scope, message["status"])
+                self._note(scope, message["status"], watch)
             await send(message)
 
         try:
@@ -52,9 +56,14 @@ class RequestIdMiddleware:
             request_id.reset(token)
 
     @staticmethod
-    def _count(scope: Scope, status: int) -> None:
+    def _note(scope: Scope, status: int, watch: Stopwatch) -> None:
+        """Count it, and log it: what was refused or failed for everybody to see, the rest for who looks for it."""
         route = getattr(scope.get("route"), "path", "other")
         method = scope["method"] if scope["method"] in _METHODS else "other"
+        logger.log(
+            logging.DEBUG if status < 400 else logging.INFO, "%s %s: %d", method, route, status,
+            extra={"method": method, "route": route, "status": status, "seconds": round(watch.seconds, 3)},
+        )  # fmt: skip
         resources = getattr(scope["app"].state, "resources", None)
         if resources is not None:
             resources.metrics.requests.labels(method, route, str(status)).inc()

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from assistant.engine.types import FinishReason
+from assistant.services.answered import answered
 from assistant.services.calls.acceptance import Offers
 from assistant.services.calls.tools import as_read
-from assistant.services.figures import observe
 from assistant.services.generators.types import (
     ChatPrompt,
     EndEvent,
@@ -127,7 +127,7 @@ class InteractionService:
         return interaction
 
     def _count(self, interaction: Interaction, end: EndEvent) -> None:
-        observe(self._metrics, interaction.endpoint, end.timings)
+        answered(self._metrics, interaction.endpoint, interaction.model, end)
         self._limits.charge(interaction.who.key, end.timings.prompt_tokens + end.timings.completion_tokens)
 
     def _record(self, interaction: Interaction, end: EndEvent) -> None:

@@ -18,13 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.engine.types import FinishReason, Timings
 from assistant.errors import DatabaseUnavailableError
+from assistant.services.answered import answered
 from assistant.services.chat import written
 from assistant.services.chat.written import Piece, Stage
 from assistant.services.database import Database
-from assistant.services.figures import observe
 from assistant.services.generators.types import EndEvent, QueuedEvent, ReadingEvent, TextEvent, TextStream
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
+from assistant.tracing import untraced
 from codellama_core.models import Message, MessageStatus
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,8 @@ class LiveGeneration:
         while True:
             await asyncio.sleep(FLUSH_S)
             try:
-                await self._flush()
+                with untraced():
+                    await self._flush()
             except DatabaseUnavailableError:
                 logger.warning(
                     "the database is away; the text is kept in memory", extra={"message_id": self.message_id}
@@ -202,7 +204,7 @@ class LiveGeneration:
         }
         if end is not None:
             values |= _figures(end.timings)
-            observe(self._metrics, "conversation", end.timings)
+            answered(self._metrics, "conversation", self._stream.model, end)
         values["completion_tokens"] += self._tokens_before
         for name, value in values.items():
             setattr(self.message, name, value)
