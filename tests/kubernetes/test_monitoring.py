@@ -5,12 +5,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.kubernetes.prometheus_server import LABELS, Prometheus, running_prometheus
-from tests.kubernetes.rendered import EVERYTHING, KUBERNETES, named, of_kind, rendering, selects, workload
+from tests.kubernetes.rendered import (
+    EVERYTHING,
+    KUBERNETES,
+    named,
+    of_kind,
+    rendering,
+    selects,
+    with_components,
+    workload,
+)
 from tests.servers import Backend, eventually
 
 DASHBOARD: dict[str, Any] = json.loads((KUBERNETES / "components" / "monitoring" / "codellama.json").read_text())
@@ -163,3 +173,12 @@ def test_the_monitor_and_the_annotations_find_the_backends_port() -> None:
     assert selects(policy["podSelector"], backend.labels)
     assert policy["ingress"][0]["ports"] == [{"protocol": "TCP", "port": opened["containerPort"]}]
     assert LABELS["pod"].startswith(backend.name)
+
+
+def test_traces_go_where_the_network_lets_them() -> None:
+    objects = with_components(["tracing"])
+    address = urlsplit(named(objects, "ConfigMap", "codellama-config")["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    (rule,) = named(objects, "NetworkPolicy", "allow-backend-to-collector")["spec"]["egress"]
+    namespace = rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    assert address.hostname == f"opentelemetry-collector.{namespace}.svc.cluster.local"
+    assert [port["port"] for port in rule["ports"]] == [address.port]

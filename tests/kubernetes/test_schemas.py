@@ -61,4 +61,4 @@ def test_the_overlays_and_components_are_there() -> None:
     assert {"single-node", "ci"} <= set(OVERLAYS)
     assert {"storage-class", "nodeport", "ingress", "one-node", "backups"} <= set(COMPONENTS)
     assert {"hpa-cpu", "hpa-inflight", "hpa-keda"} <= set(COMPONENTS)
-    assert {"monitoring", "prometheus-operator", "prometheus-annotations"} <= set(COMPONENTS)
+    assert {"monitoring", "prometheus-operator", "prometheus-annotations", "tracing"} <= set(COMPONENTS)
