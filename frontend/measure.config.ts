@@ -6,5 +6,4 @@ export default defineConfig({
   ...tests,
   testMatch: 'measure.ts',
   timeout: 900_000,
-  use: { ...tests.use, trace: 'off' },
 });

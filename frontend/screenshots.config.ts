@@ -6,5 +6,4 @@ export default defineConfig({
   ...tests,
   testMatch: 'screenshots.ts',
   retries: 0,
-  use: { ...tests.use, trace: 'off' },
 });
