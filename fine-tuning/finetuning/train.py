@@ -14,6 +14,7 @@ from typing import Any, Final
 import torch
 
 from codellama_core.models import Split
+from codellama_core.resources import limits
 from finetuning.adapter import FOLDER
 from finetuning.base_model import BaseModel
 from finetuning.config import TrainSettings
@@ -22,6 +23,7 @@ from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.learner import Learner, faster_compute, shuffled
+from finetuning.memory import Mode, choose_mode
 from finetuning.packing import Pack, pack
 from finetuning.progress import Progress
 from finetuning.rows import Row
@@ -32,9 +34,13 @@ DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(slots=True)
 class Cursor:
-    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way."""
+    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way.
+
+    ``compute`` and ``mode`` are those that the run began with: others would round differently.
+    """
 
     compute: str
+    mode: Mode = "fast"
     step: int = 0
     epoch: int = 0
     pack: int = 0
@@ -58,7 +64,9 @@ def train(context: Context) -> dict[str, Any]:
     settings = context.settings.train
     rows = read_rows(context.folder, Split.TRAIN)
     dev = within(read_rows(context.folder, Split.DEV), settings.dev_tokens)
-    cursor = Cursor(compute=_compute(settings, context.base))
+    compute = _compute(settings, context.base)
+    mode = choose_mode(context.base.shape, settings, compute, limits().memory_bytes)
+    cursor = Cursor(compute=compute, mode=mode)
     trainer = Trainer(context.base, settings, rows, dev, context.folder, cursor)
     trainer.run(context.progress)
     return trainer.report()
@@ -77,7 +85,7 @@ class Trainer:
         self._best: dict[str, torch.Tensor] = {}
         state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
         self.cursor = Cursor(**state["cursor"]) if state else cursor
-        self.learner = Learner(base.folder, settings, DTYPES[self.cursor.compute])
+        self.learner = Learner(base.folder, settings, DTYPES[self.cursor.compute], self.cursor.mode)
         if state:
             self.learner.load(checkpoint)
             self._best = state["best"]
@@ -105,6 +113,7 @@ class Trainer:
             "minutes": round(self.cursor.minutes, 2),
             "tokens_per_second": round(self.cursor.tokens / max(1e-9, 60 * self.cursor.minutes), 1),
             "compute": self.cursor.compute,
+            "mode": self.cursor.mode,
             "parameters": sum(p.numel() for p in self.learner.parameters),
             "losses": [round(loss, 4) for loss in self.cursor.losses],
             "dev_losses": dev,

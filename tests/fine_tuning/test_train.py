@@ -21,6 +21,7 @@ from finetuning.dataset import extract, read_rows
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.ingest import ingest
 from finetuning.learner import Learner, faster_compute
+from finetuning.memory import BITS, Mode
 from finetuning.packing import pack
 from finetuning.progress import Progress
 from finetuning.rows import Row
@@ -60,11 +61,10 @@ def adapter_of(context: Context) -> bytes:
     return (context.folder / FOLDER / "adapter_model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_rows_in_one_pack_do_not_see_each_other(context: Context, checkpointing: bool) -> None:
-    chosen = TrainSettings(gradient_checkpointing=checkpointing)
+@pytest.mark.parametrize("mode", BITS)
+def test_rows_in_one_pack_do_not_see_each_other(context: Context, mode: Mode) -> None:
     rows = read_rows(context.folder, Split.TRAIN)[:6]
-    learner = Learner(context.base.folder, chosen, torch.float32)
+    learner = Learner(context.base.folder, TrainSettings(), torch.float32, mode)
     together = pack(rows, 1024)
     apart = [part for row in rows for part in pack([row], 1024)]
     assert len(together) < len(apart)
