@@ -45,7 +45,8 @@ def frozen_llama(folder: Path, dtype: torch.dtype, mode: Mode) -> LlamaForCausal
     """
     reader = _Reader(Weights(folder), dtype, mode)
     causal = _skeleton(folder)
-    causal.model.embed_tokens = nn.Embedding.from_pretrained(reader.dense("model.embed_tokens"))
+    embeddings = nn.Parameter(reader.dense("model.embed_tokens"), requires_grad=False)
+    causal.model.embed_tokens.weight = embeddings
     for number, layer in enumerate(causal.model.layers):
         prefix, epsilon = f"model.layers.{number}", layer.input_layernorm.variance_epsilon
         for name in LINEARS:
@@ -55,8 +56,7 @@ def frozen_llama(folder: Path, dtype: torch.dtype, mode: Mode) -> LlamaForCausal
             layer.set_submodule(name, FrugalNorm(reader.dense(f"{prefix}.{name}"), epsilon))
     causal.model.norm = FrugalNorm(reader.dense("model.norm"), causal.model.norm.variance_epsilon)
     tied = causal.config.tie_word_embeddings
-    head = causal.model.embed_tokens.weight if tied else reader.dense("lm_head")
-    causal.lm_head.weight = nn.Parameter(head, requires_grad=False)
+    causal.lm_head.weight = embeddings if tied else nn.Parameter(reader.dense("lm_head"), requires_grad=False)
     return causal
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 CHUNK: Final = 256
 
@@ -19,19 +20,20 @@ class FrugalNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``x``: shape (…, hidden) in the compute type."""
-        return cast(torch.Tensor, _Norm.apply(x, self.weight, self._epsilon))
+        return cast(torch.Tensor, _Norm.apply(x, self.weight, self._epsilon))  # type: ignore[no-untyped-call]
 
 
 class FrugalMlp(nn.Module):
     """Llama's gated MLP; saves gate and up, not what lies between them and their product."""
 
-    def __init__(self, mlp: nn.Module) -> None:
+    def __init__(self, mlp: LlamaMLP) -> None:
         super().__init__()
         self.gate_proj, self.up_proj, self.down_proj = mlp.gate_proj, mlp.up_proj, mlp.down_proj
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``x``: shape (…, hidden) in the compute type."""
-        return cast(torch.Tensor, self.down_proj(_Gated.apply(self.gate_proj(x), self.up_proj(x))))
+        inner = _Gated.apply(self.gate_proj(x), self.up_proj(x))  # type: ignore[no-untyped-call]
+        return cast(torch.Tensor, self.down_proj(inner))
 
 
 def target_loss(hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -39,7 +41,7 @@ def target_loss(hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor)
 
     ``head``: the frozen output matrix, shape (vocabulary, hidden). Logits exist for some rows at a time.
     """
-    return cast(torch.Tensor, _TargetLoss.apply(hidden, head, targets))
+    return cast(torch.Tensor, _TargetLoss.apply(hidden, head, targets))  # type: ignore[no-untyped-call]
 
 
 class _Norm(torch.autograd.Function):
@@ -81,7 +83,7 @@ class _TargetLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         loss = torch.zeros((), dtype=_wide(hidden[:0]).dtype)
         gradients = []
-        for part, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
+        for part, wanted in zip(torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True):
             scores = functional.log_softmax(_wide(part @ head.T), dim=-1)
             rows = torch.arange(len(wanted))
             loss -= scores[rows, wanted].sum()

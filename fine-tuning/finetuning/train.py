@@ -4,6 +4,7 @@ The schedule is fixed by steps, epochs and tokens; the minutes are a budget on t
 goes on takes the same steps on the same data as one that is not.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -23,10 +24,12 @@ from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.learner import Learner, faster_compute, shuffled
-from finetuning.memory import Mode, choose_mode
+from finetuning.memory import Mode, choose_mode, need
 from finetuning.packing import Pack, pack
 from finetuning.progress import Progress
 from finetuning.rows import Row
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT: Final = "checkpoint.pt"
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -66,8 +69,8 @@ def train(context: Context) -> dict[str, Any]:
     dev = within(read_rows(context.folder, Split.DEV), settings.dev_tokens)
     compute = _compute(settings, context.base)
     mode = choose_mode(context.base.shape, settings, compute, limits().memory_bytes)
-    cursor = Cursor(compute=compute, mode=mode)
-    trainer = Trainer(context.base, settings, rows, dev, context.folder, cursor)
+    trainer = Trainer(context.base, settings, rows, dev, context.folder, Cursor(compute, mode))
+    _log(trainer.cursor, context)
     trainer.run(context.progress)
     return trainer.report()
 
@@ -218,6 +221,12 @@ class Trainer:
             "dev_loss": cursor.dev_losses[-1][1] if cursor.dev_losses else None,
             "tokens_per_second": round(cursor.tokens / max(1e-9, 60 * cursor.minutes), 1),
         }
+
+
+def _log(cursor: Cursor, context: Context) -> None:
+    needed = need(context.base.shape, context.settings.train, cursor.compute, cursor.mode).total
+    figures = {"compute": cursor.compute, "mode": cursor.mode, "needed_gib": round(needed / 2**30, 1)}
+    logger.info("training", extra={"figures": {**figures, "limit_gib": round(limits().memory_bytes / 2**30, 1)}})
 
 
 def _compute(settings: TrainSettings, base: BaseModel) -> str:

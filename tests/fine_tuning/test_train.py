@@ -80,7 +80,10 @@ def test_a_pack_learns_what_its_rows_learn(context: Context) -> None:
     assert max(part.ids.numel() for part in parts) <= 512
 
 
-def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(context: Context) -> None:
+@pytest.mark.parametrize("mode", BITS)
+def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(context: Context, mode: Mode) -> None:
+    chosen = context.settings.model_copy(update={"train": context.settings.train.model_copy(update={"mode": mode})})
+    context = replace(context, settings=chosen)
     unbroken = train(context)
     expected = adapter_of(context)
     (context.folder / "checkpoint.pt").unlink()
@@ -89,6 +92,7 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
         with pytest.raises(InterruptedRunError):
             train(broken)
     resumed = train(context)
+    assert resumed["mode"] == mode
     assert resumed["losses"] == unbroken["losses"]
     assert resumed["dev_losses"] == unbroken["dev_losses"]
     assert adapter_of(context) == expected
@@ -137,6 +141,15 @@ def trainer(context: Context, change: Callable[[list[Row]], list[Row]], chosen: 
     rows = change(read_rows(context.folder, Split.TRAIN))
     dev = read_rows(context.folder, Split.DEV)[:5]
     return Trainer(context.base, chosen, rows, dev, context.folder, Cursor(compute="float32"))
+
+
+def test_a_run_goes_on_in_the_mode_it_began_with(context: Context) -> None:
+    rows = read_rows(context.folder, Split.TRAIN)
+    chosen = context.settings.train.model_copy(update={"max_steps": 1})
+    begun = Trainer(context.base, chosen, rows, [], context.folder, Cursor("float32", "lean"))
+    begun.run(context.progress)
+    resumed = Trainer(context.base, chosen, rows, [], context.folder, Cursor("bfloat16", "fast"))
+    assert (resumed.cursor.compute, resumed.cursor.mode) == ("float32", "lean")
 
 
 def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> None:
