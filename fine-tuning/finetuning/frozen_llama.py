@@ -23,8 +23,6 @@ _LEAVES: Final = tuple(name.rpartition(".")[2] for name in LINEARS)
 def adapted_llama(folder: Path, settings: TrainSettings, dtype: torch.dtype, mode: Mode) -> PeftModel:
     """The model in training: an adapter, fresh as PEFT makes it from the seed, on the frozen base."""
     base = frozen_llama(folder, dtype, mode)
-    if mode == "lean":
-        base.activation_checkpointing_enable({"use_reentrant": False})
     lora = LoraConfig(
         r=settings.rank,
         lora_alpha=cast(int, settings.alpha),
@@ -35,7 +33,10 @@ def adapted_llama(folder: Path, settings: TrainSettings, dtype: torch.dtype, mod
     )
     lora._register_custom_module({FrozenLinear: AdaptedLinear})
     torch.manual_seed(settings.seed)
-    return cast(PeftModel, get_peft_model(base, lora))
+    tuned = cast(PeftModel, get_peft_model(base, lora).train())
+    if mode == "lean":
+        base.activation_checkpointing_enable({"use_reentrant": False})
+    return tuned
 
 
 def frozen_llama(folder: Path, dtype: torch.dtype, mode: Mode) -> LlamaForCausalLM:

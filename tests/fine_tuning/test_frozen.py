@@ -1,7 +1,9 @@
 """Frozen quantized layers with LoRA compute, and learn, what PEFT does with the same weights stored whole."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,16 @@ from transformers import LlamaForCausalLM
 
 from finetuning.base_model import LINEARS
 from finetuning.config import TrainSettings
-from finetuning.frozen import AdaptedLinear, FrozenLinear, FrozenProduct, LoraProduct, Scratch, frozen_linear
+from finetuning.frozen import (
+    AdaptedLinear,
+    EightBitLinear,
+    FourBitLinear,
+    FrozenLinear,
+    FrozenProduct,
+    LoraProduct,
+    Scratch,
+    frozen_linear,
+)
 from finetuning.frozen_llama import adapted_llama
 from finetuning.frugal import FrugalMlp, FrugalNorm, target_loss
 from finetuning.learner import Learner
@@ -151,7 +162,6 @@ def stored_llama(folder: Path, tuned: PeftModel) -> LlamaForCausalLM:
 @MODES
 def test_a_model_has_the_loss_and_gradients_of_pefts(demo_hf: Path, mode: Mode) -> None:
     learner = Learner(demo_hf, SETTINGS, torch.float32, mode)
-    learner.model.train()
     learner.accumulate(pack(80, seed=1))
     learner.step(79, 0, 10)
     tuned = get_peft_model(stored_llama(demo_hf, learner.model), learner.model.peft_config["default"])
@@ -204,3 +214,30 @@ def test_evaluation_changes_nothing_for_the_steps_after_it(demo_hf: Path, mode: 
         gradients.append([p.grad for p in learner.parameters])
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
     assert any(gradient.any() for gradient in gradients[0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "products", "made_dense"),
+    [("fast", {"q_proj": 11, "up_proj": 12, "down_proj": 12}, {"q_proj": 11, "up_proj": 12, "down_proj": 11}),
+     ("lean", {"q_proj": 18, "up_proj": 18, "down_proj": 12}, {"q_proj": 11, "up_proj": 11, "down_proj": 11})],
+)  # fmt: skip
+def test_a_layer_is_computed_again_without_its_last_product_and_made_dense_once_for_that_and_backward(
+    demo_hf: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, products: dict[str, int], made_dense: dict[str, int]
+) -> None:
+    learner = Learner(demo_hf, SETTINGS, torch.float32, mode)
+    layers = {id(each): name for name, each in learner.model.named_modules() if isinstance(each, FrozenLinear)}
+    asked, made = Counter[str](), Counter[str]()
+
+    def counted(counter: Counter[str], method: Any) -> Any:
+        def count(layer: FrozenLinear, *rest: torch.Tensor) -> Any:
+            counter[layers[id(layer)].split(".")[-2]] += 1
+            return method(layer, *rest)
+
+        return count
+
+    monkeypatch.setattr(FrozenLinear, "dense", counted(asked, FrozenLinear.dense))
+    for kind in (EightBitLinear, FourBitLinear):
+        monkeypatch.setattr(kind, "dequantize", counted(made, kind.dequantize))
+    learner.accumulate(pack(16))
+    assert products == {name: asked[name] for name in products}
+    assert made_dense == {name: made[name] for name in made_dense}

@@ -68,7 +68,6 @@ def test_rows_in_one_pack_do_not_see_each_other(context: Context, mode: Mode) ->
     together = pack(rows, 1024)
     apart = [part for row in rows for part in pack([row], 1024)]
     assert len(together) < len(apart)
-    learner.model.train()
     loss = sum(learner.loss(part).item() for part in together)
     assert loss == pytest.approx(sum(learner.loss(part).item() for part in apart), rel=1e-5)
 

@@ -42,10 +42,11 @@ def main() -> int:
         for side in arguments.side or (PLAIN, *BITS):
             _say(f"training {side}")
             trained[side] = Trained(**_child(side, asdict(task)))
-            rates.append(_child("rate", product))
+        rates.append(_child("rate", product))
     lines = figures(shape, task, trained, max(rates))
     print(f"{task.compute}, {task.threads} threads, {shape.layers} layers, {task.batches} x {task.tokens} tokens")
-    print(f"matrix products: {max(rates) / 1e9:.0f} GFLOP/s at best, {min(rates) / 1e9:.0f} at worst\n{table(lines)}")
+    before, after = (f"{rate / 1e9:.0f}" for rate in rates)
+    print(f"matrix products: {before} GFLOP/s before, {after} after; shares are of the higher\n{table(lines)}")
     if arguments.json:
         arguments.json.write_text(json.dumps(_document(task, rates, trained, lines), indent=1))
     return 0
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layers", type=int, default=8, help="of the 32")
     parser.add_argument("--width", type=int, default=4096, help="narrower, to try whether everything runs")
     parser.add_argument("--tokens", type=int, default=1024, help="of a micro-batch")
-    parser.add_argument("--batches", type=int, default=2, help="micro-batches that are timed, after two that are not")
+    parser.add_argument("--batches", type=int, default=2, help="micro-batches that are timed, after one that is not")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--folder", type=Path, help="keep the random model there, or use the one that is there")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
