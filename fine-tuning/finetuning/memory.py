@@ -20,7 +20,7 @@ ADAPTER_COPIES: Final = 7
 PROCESS_BYTES: Final = 700_000_000
 """Python with its libraries, and the matrix library's own buffers."""
 RESERVE: Final = 1.05
-"""Of the memory limit, for what is not counted here."""
+"""The limit has to be larger than the need by this, for what is not counted here."""
 
 
 @dataclass(frozen=True, slots=True)
