@@ -44,18 +44,15 @@ def need(shape: Shape, settings: TrainSettings, compute: str, mode: Mode) -> Nee
     layer = sum(rows * columns for rows, columns in linears)
     heads = shape.vocab * shape.hidden * (1 if shape.tied else 2)
     stream = tokens * shape.hidden * size
-    kept = (
-        tokens
-        * size
-        * (4 * shape.hidden + 2 * (shape.heads + shape.kv_heads) * shape.head_dim + 3 * shape.intermediate)
-    )
+    norms_and_inputs, attention = 4 * shape.hidden, 2 * (shape.heads + shape.kv_heads) * shape.head_dim
+    kept = tokens * size * (norms_and_inputs + attention + 3 * shape.intermediate)
     factors = shape.layers * settings.rank * sum(rows + columns for rows, columns in linears)
     dense = max(rows * columns for rows, columns in linears) if mode == "fast" else layer
     return Need(
         weights=int(shape.layers * layer * WEIGHT_BYTES[mode]) + heads * size,
         adapter=ADAPTER_COPIES * 4 * factors,
         saved=shape.layers * kept if mode == "fast" else shape.layers * stream + kept,
-        working=dense * size + 3 * stream + 4 * tokens * shape.intermediate * size,
+        working=dense * size + 3 * stream + 8 * tokens * shape.intermediate * size,
     )
 
 

@@ -13,7 +13,7 @@ from torch.autograd import gradcheck
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
-from finetuning.base_model import LINEARS
+from finetuning.base_model import LINEARS, BaseModel
 from finetuning.config import TrainSettings
 from finetuning.frozen import (
     AdaptedLinear,
@@ -28,7 +28,7 @@ from finetuning.frozen import (
 from finetuning.frozen_llama import adapted_llama
 from finetuning.frugal import FrugalMlp, FrugalNorm, target_loss
 from finetuning.learner import Learner
-from finetuning.memory import BITS, Mode
+from finetuning.memory import BITS, Mode, need
 from finetuning.packing import Pack
 
 SETTINGS = TrainSettings(warmup_steps=0, learning_rate=3e-3)
@@ -241,3 +241,20 @@ def test_a_layer_is_computed_again_without_its_last_product_and_made_dense_once_
     learner.accumulate(pack(16))
     assert products == {name: asked[name] for name in products}
     assert made_dense == {name: made[name] for name in made_dense}
+
+
+def test_a_layer_keeps_for_its_backward_pass_what_the_arithmetic_counts(demo: BaseModel) -> None:
+    learner = Learner(demo.folder, SETTINGS, torch.float32, "fast")
+    parameters = {each.untyped_storage().data_ptr() for each in learner.model.parameters()}
+    kept: dict[int, tuple[int, torch.Tensor]] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes(), tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        learner.loss(pack(256))
+    found = sum(size for where, (size, _) in kept.items() if where not in parameters)
+    counted = need(demo.shape, SETTINGS.model_copy(update={"sequence_length": 256}), "float32", "fast").saved
+    assert found == pytest.approx(counted, rel=0.06)
