@@ -142,6 +142,8 @@ def _refuse_other_architectures(folder: Path, config: dict[str, Any]) -> None:
         raise DataError(f"{folder}: rope scaling {kind!r} is not supported (default and linear are).")
     if config.get("attention_bias") or config.get("mlp_bias"):
         raise DataError(f"{folder}: linear layers with a bias are not supported.")
+    if config.get("hidden_act", "silu") != "silu":
+        raise DataError(f"{folder}: the activation {config['hidden_act']!r} is not supported (silu is).")
 
 
 def _template(folder: Path) -> str:

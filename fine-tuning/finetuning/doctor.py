@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from codellama_core import registry
 from codellama_core.models import User
 from codellama_core.resources import limits
-from finetuning.base_model import BaseModel
-from finetuning.config import Environment, Settings
-from finetuning.errors import DataError
+from finetuning.base_model import BaseModel, Shape
+from finetuning.config import Environment, Settings, TrainSettings
+from finetuning.errors import ConfigError, DataError
+from finetuning.memory import choose_mode, need
 from finetuning.sources import read_items
 
 FREE_FILES = 3
-BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2, "auto": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,18 @@ def _machine(environment: Environment, settings: Settings) -> Iterator[Finding]:
     folder = next(p for p in (environment.models_dir, *environment.models_dir.parents) if p.exists())
     free, needed = shutil.disk_usage(folder).free, FREE_FILES * 2 * weights
     yield Finding("disk", f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed", free > needed)
-    memory, bytes_needed = limits().memory_bytes, int(1.4 * BYTES_PER_WEIGHT[settings.train.compute] * weights)
-    figures = f"{memory / 1e9:.1f} GB, at least {bytes_needed / 1e9:.1f} GB needed"
-    yield Finding("memory", figures, memory > bytes_needed)
+    yield _memory(shape, settings.train)
+
+
+def _memory(shape: Shape, settings: TrainSettings) -> Finding:
+    """The mode that training would choose. It times both compute types first; here the larger one is assumed."""
+    compute, limit = "float32" if settings.compute == "auto" else settings.compute, limits().memory_bytes
+    try:
+        mode = choose_mode(shape, settings, compute, limit)
+    except ConfigError as error:
+        return Finding("memory", str(error), fine=False)
+    needed = need(shape, settings, compute, mode).total
+    return Finding("memory", f"{limit / 1e9:.1f} GB, training takes {needed / 1e9:.1f} GB ({mode})", needed < limit)
 
 
 def _counted(counts: Counter[str]) -> str:

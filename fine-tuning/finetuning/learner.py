@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from torch.nn import functional
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import LlamaForCausalLM
 
-from finetuning.base_model import LINEARS, Shape
+from finetuning.base_model import Shape
 from finetuning.config import TrainSettings
 from finetuning.files import replacing
+from finetuning.frozen_llama import adapted_llama
+from finetuning.frugal import target_loss
+from finetuning.memory import Mode
 from finetuning.packing import Pack
 
 State = dict[str, Any]
@@ -49,22 +51,9 @@ def _product_s(shape: Shape, tokens: int, dtype: torch.dtype) -> float:
 class Learner:
     """One LoRA adapter on a frozen Llama."""
 
-    def __init__(self, folder: Path, settings: TrainSettings, dtype: torch.dtype) -> None:
-        torch.manual_seed(settings.seed)
+    def __init__(self, folder: Path, settings: TrainSettings, dtype: torch.dtype, mode: Mode = "fast") -> None:
         self._settings = settings
-        model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True)
-        if settings.gradient_checkpointing:
-            model.activation_checkpointing_enable({"use_reentrant": False})
-            model.enable_input_require_grads()
-        lora = LoraConfig(
-            r=settings.rank,
-            lora_alpha=cast(int, settings.alpha),
-            lora_dropout=0.0,
-            bias="none",
-            task_type="CAUSAL_LM",
-            target_modules=[name.rpartition(".")[2] for name in LINEARS],
-        )
-        self.model = cast(PeftModel, get_peft_model(model, lora))
+        self.model = adapted_llama(folder, settings, dtype, mode)
         self._causal = cast(LlamaForCausalLM, self.model.get_base_model())
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(
@@ -74,8 +63,7 @@ class Learner:
     def loss(self, pack: Pack) -> torch.Tensor:
         """Sum of the negative log-likelihoods of the pack's targets, in nats."""
         hidden = self._causal.model(input_ids=pack.ids, position_ids=pack.positions, use_cache=False).last_hidden_state
-        logits = self._causal.lm_head(hidden[0, pack.predicting])
-        return functional.cross_entropy(logits.float(), pack.targets, reduction="sum")
+        return target_loss(hidden[0, pack.predicting], self._causal.lm_head.weight, pack.targets)
 
     def accumulate(self, pack: Pack) -> float:
         """Add a pack's gradient; returns its summed loss."""

@@ -4,6 +4,7 @@ The schedule is fixed by steps, epochs and tokens; the minutes are a budget on t
 goes on takes the same steps on the same data as one that is not.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, Final
 import torch
 
 from codellama_core.models import Split
+from codellama_core.resources import limits
 from finetuning.adapter import FOLDER
 from finetuning.base_model import BaseModel
 from finetuning.config import TrainSettings
@@ -22,9 +24,12 @@ from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.learner import Learner, faster_compute, shuffled
+from finetuning.memory import Mode, choose_mode, need
 from finetuning.packing import Pack, pack
 from finetuning.progress import Progress
 from finetuning.rows import Row
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT: Final = "checkpoint.pt"
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -32,9 +37,13 @@ DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(slots=True)
 class Cursor:
-    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way."""
+    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way.
+
+    ``compute`` and ``mode`` are those that the run began with: others would round differently.
+    """
 
     compute: str
+    mode: Mode = "fast"
     step: int = 0
     epoch: int = 0
     pack: int = 0
@@ -58,8 +67,10 @@ def train(context: Context) -> dict[str, Any]:
     settings = context.settings.train
     rows = read_rows(context.folder, Split.TRAIN)
     dev = within(read_rows(context.folder, Split.DEV), settings.dev_tokens)
-    cursor = Cursor(compute=_compute(settings, context.base))
-    trainer = Trainer(context.base, settings, rows, dev, context.folder, cursor)
+    compute = _compute(settings, context.base)
+    mode = choose_mode(context.base.shape, settings, compute, limits().memory_bytes)
+    trainer = Trainer(context.base, settings, rows, dev, context.folder, Cursor(compute, mode))
+    _log(trainer.cursor, context)
     trainer.run(context.progress)
     return trainer.report()
 
@@ -77,7 +88,7 @@ class Trainer:
         self._best: dict[str, torch.Tensor] = {}
         state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
         self.cursor = Cursor(**state["cursor"]) if state else cursor
-        self.learner = Learner(base.folder, settings, DTYPES[self.cursor.compute])
+        self.learner = Learner(base.folder, settings, DTYPES[self.cursor.compute], self.cursor.mode)
         if state:
             self.learner.load(checkpoint)
             self._best = state["best"]
@@ -105,6 +116,7 @@ class Trainer:
             "minutes": round(self.cursor.minutes, 2),
             "tokens_per_second": round(self.cursor.tokens / max(1e-9, 60 * self.cursor.minutes), 1),
             "compute": self.cursor.compute,
+            "mode": self.cursor.mode,
             "parameters": sum(p.numel() for p in self.learner.parameters),
             "losses": [round(loss, 4) for loss in self.cursor.losses],
             "dev_losses": dev,
@@ -209,6 +221,12 @@ class Trainer:
             "dev_loss": cursor.dev_losses[-1][1] if cursor.dev_losses else None,
             "tokens_per_second": round(cursor.tokens / max(1e-9, 60 * cursor.minutes), 1),
         }
+
+
+def _log(cursor: Cursor, context: Context) -> None:
+    needed = need(context.base.shape, context.settings.train, cursor.compute, cursor.mode).total
+    figures = {"compute": cursor.compute, "mode": cursor.mode, "needed_gib": round(needed / 2**30, 1)}
+    logger.info("training", extra={"figures": {**figures, "limit_gib": round(limits().memory_bytes / 2**30, 1)}})
 
 
 def _compute(settings: TrainSettings, base: BaseModel) -> str:

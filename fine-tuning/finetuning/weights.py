@@ -54,7 +54,9 @@ class Weights:
         data = np.memmap(entry.file, mode="r", dtype=np.uint8, offset=entry.start, shape=(entry.end - entry.start,))
         raw: NDArray[Any] = data.view(_DTYPES[entry.dtype]).reshape(entry.shape)
         if entry.dtype == "BF16":
-            raw = (raw.astype(np.uint32) << 16).view(np.float32)
+            wide = raw.astype(np.uint32)
+            wide <<= 16
+            return wide.view(np.float32)
         return raw
 
     def _entry(self, name: str) -> _Entry:

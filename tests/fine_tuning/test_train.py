@@ -21,6 +21,7 @@ from finetuning.dataset import extract, read_rows
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
 from finetuning.ingest import ingest
 from finetuning.learner import Learner, faster_compute
+from finetuning.memory import BITS, Mode
 from finetuning.packing import pack
 from finetuning.progress import Progress
 from finetuning.rows import Row
@@ -60,15 +61,13 @@ def adapter_of(context: Context) -> bytes:
     return (context.folder / FOLDER / "adapter_model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_rows_in_one_pack_do_not_see_each_other(context: Context, checkpointing: bool) -> None:
-    chosen = TrainSettings(gradient_checkpointing=checkpointing)
+@pytest.mark.parametrize("mode", BITS)
+def test_rows_in_one_pack_do_not_see_each_other(context: Context, mode: Mode) -> None:
     rows = read_rows(context.folder, Split.TRAIN)[:6]
-    learner = Learner(context.base.folder, chosen, torch.float32)
+    learner = Learner(context.base.folder, TrainSettings(), torch.float32, mode)
     together = pack(rows, 1024)
     apart = [part for row in rows for part in pack([row], 1024)]
     assert len(together) < len(apart)
-    learner.model.train()
     loss = sum(learner.loss(part).item() for part in together)
     assert loss == pytest.approx(sum(learner.loss(part).item() for part in apart), rel=1e-5)
 
@@ -80,7 +79,10 @@ def test_a_pack_learns_what_its_rows_learn(context: Context) -> None:
     assert max(part.ids.numel() for part in parts) <= 512
 
 
-def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(context: Context) -> None:
+@pytest.mark.parametrize("mode", BITS)
+def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(context: Context, mode: Mode) -> None:
+    chosen = context.settings.model_copy(update={"train": context.settings.train.model_copy(update={"mode": mode})})
+    context = replace(context, settings=chosen)
     unbroken = train(context)
     expected = adapter_of(context)
     (context.folder / "checkpoint.pt").unlink()
@@ -89,6 +91,7 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
         with pytest.raises(InterruptedRunError):
             train(broken)
     resumed = train(context)
+    assert resumed["mode"] == mode
     assert resumed["losses"] == unbroken["losses"]
     assert resumed["dev_losses"] == unbroken["dev_losses"]
     assert adapter_of(context) == expected
@@ -137,6 +140,15 @@ def trainer(context: Context, change: Callable[[list[Row]], list[Row]], chosen: 
     rows = change(read_rows(context.folder, Split.TRAIN))
     dev = read_rows(context.folder, Split.DEV)[:5]
     return Trainer(context.base, chosen, rows, dev, context.folder, Cursor(compute="float32"))
+
+
+def test_a_run_goes_on_in_the_mode_it_began_with(context: Context) -> None:
+    rows = read_rows(context.folder, Split.TRAIN)
+    chosen = context.settings.train.model_copy(update={"max_steps": 1})
+    begun = Trainer(context.base, chosen, rows, [], context.folder, Cursor("float32", "lean"))
+    begun.run(context.progress)
+    resumed = Trainer(context.base, chosen, rows, [], context.folder, Cursor("bfloat16", "fast"))
+    assert (resumed.cursor.compute, resumed.cursor.mode) == ("float32", "lean")
 
 
 def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> None:
