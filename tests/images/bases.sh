@@ -5,6 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/bases"
 mirror=${MIRROR:-http://deb.debian.org/debian}
+for tool in podman runc debootstrap; do
+    command -v "$tool" > /dev/null ||
+        { echo "$tool is missing: apt-get install podman runc aardvark-dns debootstrap qemu-user-static" >&2; exit 69; }
+done
 read -ra options <<< "${BUILD_OPTIONS:-}"
 
 debian() {  # NAME: the release as it is installed first
