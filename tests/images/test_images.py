@@ -32,7 +32,7 @@ def run(part: str, *command: str, options: tuple[str, ...] = ()) -> str:
     ],
 )
 def test_an_image_starts_as_any_user_with_nothing_to_write_to(part: str, command: tuple[str, ...]) -> None:
-    where = ("--env=BACKEND_UPSTREAM=127.0.0.1:8000", "--dns=127.0.0.1") if part == "frontend" else ()
+    where = ("--env=BACKEND_UPSTREAM=127.0.0.1:8000",) if part == "frontend" else ()
     run(part, *command, options=where)
 
 
