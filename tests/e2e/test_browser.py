@@ -1,7 +1,5 @@
 """Runs the Playwright tests: the production build behind real nginx, real PostgreSQL and the demo model."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,7 +7,8 @@ from typing import Final
 import pytest
 
 from tests.e2e.past_run import write_past_run
-from tests.e2e.site import ACCOUNTS, DIST, FRAGILE, ROOT, environment_of, fragile_site
+from tests.e2e.playwright import run_playwright
+from tests.e2e.site import ACCOUNTS, DIST, FRAGILE, environment_of, fragile_site
 from tests.kubernetes.nginx_server import running_nginx
 from tests.servers import Backend
 
@@ -38,17 +37,6 @@ def long_gguf(endless_gguf: Path, tmp_path: Path) -> Path:
     path = tmp_path / "long.gguf"
     path.write_bytes(content)
     return path
-
-
-def run_playwright(environment: dict[str, str], *arguments: str) -> None:
-    npx = shutil.which("npx")
-    assert npx is not None, "Node is missing: run the tests with 'make test'"
-    result = subprocess.run(
-        [npx, "playwright", "test", *arguments], cwd=ROOT / "frontend", env={**environment, "CI": "1"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    print(result.stdout[-6000:])
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
 
 def test_the_chat_in_a_real_browser(site: str) -> None:

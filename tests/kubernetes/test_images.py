@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from assistant.config import Settings
+from finetuning.config import load_settings
 from tests.kubernetes.rendered import ROOT
 
 DOCKERFILES = {part: ROOT / part / "Dockerfile" for part in ("backend", "frontend", "fine-tuning")}
@@ -96,6 +97,11 @@ def test_the_engine_is_built_once_for_every_cpu_and_in_the_version_that_we_pin()
         assert f"llama-cpp-python=={version}" in pinned
 
 
+def test_the_demo_model_is_served_in_the_form_that_the_weekly_run_exports() -> None:
+    text = " ".join(stage("backend", "demo-model").instructions)
+    assert found(r"--quantize (\S+)", text) == load_settings(ROOT / "fine-tuning/configs/demo.yaml").export.quantization
+
+
 def test_the_backend_is_told_only_what_it_reads() -> None:
     own = {name for name in environment(stages("backend")[-1]) if not name.startswith(("PATH", "PYTHON", "HOME"))}
     assert {name.lower() for name in own} <= Settings.model_fields.keys()
@@ -137,6 +143,15 @@ def test_compose_pods_are_as_hardened_as_the_clusters() -> None:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_compose_itself_says_when_a_service_is_healthy() -> None:
+    """An image in OCI format, podman's default, has no HEALTHCHECK: what waits for it would wait forever."""
+    services = COMPOSE["services"]
+    for service in services.values():
+        for name, needs in service.get("depends_on", {}).items():
+            assert needs["condition"] != "service_healthy" or "healthcheck" in services[name]
+    assert not any(item.all_of("HEALTHCHECK") for part in DOCKERFILES for item in stages(part))
 
 
 def test_compose_mounts_postgresql_where_its_version_keeps_its_data() -> None:

@@ -52,12 +52,6 @@ class ModelOptions:
     flash_attention: bool | None = None
 
 
-def system_info() -> str:
-    """What llama.cpp was built for and has found: instruction sets, in its own words."""
-    init_backend()
-    return str(_lib.llama_print_system_info().decode())
-
-
 def load_model(path: Path | str, options: ModelOptions) -> "LlamaModel":
     """Load a GGUF file. Blocks for seconds to minutes; call it on a thread of its own.
 
