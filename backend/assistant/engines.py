@@ -70,13 +70,20 @@ async def _choose(settings: Settings, database: Database) -> tuple[Literal["llam
 
 
 def library_failure() -> str | None:
-    """Why llama.cpp's library cannot be loaded, or None."""
+    """Why llama.cpp cannot be used on this machine, or None."""
     try:
-        ggml.load_cpu_variants()
+        variant = ggml.load_cpu_variants()
         importlib.import_module("assistant.engine.llama")
     except (ImportError, OSError, RuntimeError) as error:
         return str(error)
-    return None
+    return too_old(variant)
+
+
+def too_old(variant: str | None) -> str | None:
+    """What is wrong with a CPU for which llama.cpp has chosen this variant; a static build has none to choose from."""
+    if variant not in ggml.WITHOUT_AVX2:
+        return None
+    return f"this CPU has no AVX2, and llama.cpp's variant for it, {variant}, is several times slower"
 
 
 async def _has_model(settings: Settings, database: Database) -> bool:
@@ -126,20 +133,13 @@ def _load(settings: Settings, threads: int, path: Path) -> Model:
         raise ModelLoadError(f"llama.cpp cannot be used ({failure}); install llama-cpp-python or set UPSTREAM_URL")
     from assistant.engine.llama import ModelOptions, load_model
 
-    _say_which(ggml.load_cpu_variants())
+    if (variant := ggml.load_cpu_variants()) is not None:
+        logger.info("llama.cpp runs its variant for this CPU: %s", variant)
     options = ModelOptions(
         n_ctx=settings.n_ctx, n_seq_max=settings.n_seq_max, threads=threads, kv_type=settings.kv_type,
         flash_attention={"auto": None, "on": True, "off": False}[settings.flash_attention],
     )  # fmt: skip
     return load_model(path, options)
-
-
-def _say_which(variant: str | None) -> None:
-    """Of llama.cpp's CPU variants; a static build has none to choose from."""
-    if variant in ggml.WITHOUT_AVX2:
-        logger.warning("this CPU has no AVX2: llama.cpp runs its variant %s, several times slower", variant)
-    elif variant is not None:
-        logger.info("llama.cpp runs its variant for this CPU: %s", variant)
 
 
 def _upstream(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> UpstreamGenerator:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assistant.config import SettingsError, load_settings
+from assistant.engines import too_old
 from tests.servers import Backend, events, eventually
 
 Make = Callable[..., Backend]
@@ -154,3 +155,8 @@ def test_the_mock_reads_a_prompt_in_steps_that_the_chat_can_show(mock: Backend) 
             seen = [data["done"] for name, data, _ in events(response) if name == "reading"]
     assert len(seen) > 2
     assert seen == sorted(seen)
+
+
+def test_a_cpu_whose_variant_has_no_avx2_is_too_old() -> None:
+    assert "no AVX2" in (too_old("sandybridge") or "")
+    assert [too_old(variant) for variant in ("haswell", "zen4", None)] == [None, None, None]

@@ -12,6 +12,7 @@ CONFINED: Final = (
     "--user=12345:0", "--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp:mode=1777", "--cap-drop=all",
     "--security-opt=no-new-privileges", "--network=none",
 )  # fmt: skip
+REFUSAL: Final = "from assistant.engines import library_failure; print('refusal:', library_failure())"
 VARIANT: Final = "from codellama_core.ggml import load_cpu_variants; print('variant:', load_cpu_variants())"
 GENERATIONS: Final = {"x64", "sse42", "sandybridge", "haswell", "skylakex", "icelake", "zen4", "sapphirerapids"}
 """Some of the CPUs that a server may have, from one without AVX to one with AMX."""
@@ -63,10 +64,20 @@ def test_an_image_has_every_variant_and_runs_this_cpus(part: str) -> None:
 
 @pytest.mark.parametrize(("cpu", "variant"), [("Nehalem", "sse42"), ("Haswell", "haswell")])
 def test_another_cpu_runs_its_own_variant(cpu: str, variant: str) -> None:
+    assert loaded(emulated(cpu, VARIANT)) == variant
+
+
+def test_a_cpu_without_avx2_is_refused_with_a_sentence_and_one_with_it_is_not() -> None:
+    assert "refusal: this CPU has no AVX2" in emulated("Nehalem", REFUSAL)
+    assert "refusal: None" in emulated("Haswell", REFUSAL)
+
+
+def emulated(cpu: str, program: str) -> str:
+    """What a Python program prints on another CPU."""
     emulator = shutil.which("qemu-x86_64-static")
     assert emulator is not None, "apt-get install qemu-user-static"
-    there = ("/emulator", "-cpu", cpu, "/opt/venv/bin/python", "-c", VARIANT)
-    assert loaded(run("backend", *there, options=(f"--volume={emulator}:/emulator:ro",))) == variant
+    command = ("/emulator", "-cpu", cpu, "/opt/venv/bin/python", "-c", program)
+    return run("backend", *command, options=(f"--volume={emulator}:/emulator:ro",))
 
 
 def loaded(output: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 WITHOUT_AVX2: Final = frozenset({"x64", "sse42", "sandybridge", "ivybridge", "piledriver"})
-"""Variants for CPUs older than those that the product is made for: they answer, but several times slower."""
+"""Variants for CPUs older than those that the product is made for."""
 
 
 @cache
