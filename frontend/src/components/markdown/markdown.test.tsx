@@ -1,5 +1,7 @@
 import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
+import { STORAGE_KEYS } from '@/config/app';
 import { Markdown } from './markdown';
 import Renderer from './renderer';
 
@@ -44,6 +46,18 @@ describe('an answer', () => {
   it('lets code that scrolls be reached by keyboard', () => {
     const page = show('```python\nx = 1\n```');
     expect(page.querySelector('[data-streamdown="code-block-body"]')).toHaveAttribute('tabindex', '0');
+  });
+
+  it('wraps long lines of all code once the reader wants it, and remembers', async () => {
+    const page = show('```python\nx = 1\n```\n\n```python\ny = 2\n```');
+    const [first] = screen.getAllByRole('button', { name: 'Wrap long lines' });
+    expect(page.querySelector('[data-wrap]')).toBeNull();
+    await userEvent.click(first as HTMLElement);
+    expect(page.querySelectorAll('[data-wrap]')).toHaveLength(2);
+    expect(first).toHaveAttribute('aria-pressed', 'true');
+    expect(localStorage.getItem(STORAGE_KEYS.wrap)).toBe('on');
+    await userEvent.click(first as HTMLElement);
+    expect(page.querySelector('[data-wrap]')).toBeNull();
   });
 
   it('shows what cannot be formatted in time as it was written', () => {

@@ -1,6 +1,7 @@
 import { createCodePlugin } from '@streamdown/code';
 import { cloneElement, isValidElement, memo } from 'react';
 import { defaultRehypePlugins, Streamdown, type StreamdownProps } from 'streamdown';
+import { Wrappable } from './wrappable';
 
 const THEMES: [string, string] = ['github-light-high-contrast', 'github-dark'];
 
@@ -25,9 +26,13 @@ const COMPONENTS: StreamdownProps['components'] = {
     </span>
   ),
   pre: ({ children }) =>
-    isValidElement<object>(children)
-      ? cloneElement(children, { 'data-block': 'true', ...reachable('Code') } as object)
-      : children,
+    isValidElement<object>(children) ? (
+      <Wrappable>
+        {cloneElement(children, { 'data-block': 'true', ...reachable('Code') } as object)}
+      </Wrappable>
+    ) : (
+      children
+    ),
   table: ({ children }) => (
     <div {...reachable('Table')} className="overflow-x-auto rounded-xl border">
       <table className="w-full text-sm">{children}</table>
