@@ -136,6 +136,11 @@ def test_the_backend_learns_who_asked_and_how(site: Site) -> None:
     assert "upgrade" not in seen["headers"]
 
 
+def test_no_message_is_sent_over_a_connection_that_the_backend_may_be_closing(site: Site) -> None:
+    seen = json.loads(ask(site.port, "/api/me", "POST", "{}").body)
+    assert seen["headers"]["connection"] == "close"
+
+
 def test_a_request_id_that_could_forge_a_log_line_is_replaced(site: Site) -> None:
     seen = json.loads(ask(site.port, "/api/me", X_Request_ID='a"},{"b').body)
     assert re.fullmatch("[0-9a-f]{32}", seen["headers"]["x-request-id"])
