@@ -13,7 +13,7 @@ from tests.e2e.site import environment_of
 from tests.images.product import COMPOSE, ROOT, Product, running_product
 from tests.servers import events
 
-NEED_A_PAST_RUN = {"admin.spec.ts", "every-page.spec.ts", "layout-shift.spec.ts"}
+NEED_A_PAST_RUN = {"admin.spec.ts", "every-page.spec.ts", "layout-shift.spec.ts", "models.spec.ts"}
 BROWSER_TESTS = sorted({path.name for path in (ROOT / "tests/e2e").glob("*.spec.ts")} - NEED_A_PAST_RUN)
 LONG_RUNNING = ("postgres", "backend", "frontend")
 
