@@ -1,7 +1,19 @@
+import type { Page } from '@playwright/test';
 import { ask, codeOf, shownCode, storedAnswer } from '../fixtures';
 import { AWAY, begin, composer, endAll, expect, grows, test } from '../servers';
 
 test.use({ allowedErrors: AWAY });
+
+/** Waits until the page has fetched what it fetches when it is idle; what colours code is the last of it. */
+async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(
+    (names) => {
+      const fetched = performance.getEntriesByType('resource').map(({ name }) => name);
+      return names.every((name) => fetched.some((url) => url.includes(name)));
+    },
+    ['/github-light-high-contrast-', '/github-dark-', '/python-'],
+  );
+}
 
 test('offline and back: the answer goes on where it was, and what is typed meanwhile can then be sent', async ({
   page,
@@ -9,6 +21,7 @@ test('offline and back: the answer goes on where it was, and what is typed meanw
   servers,
 }) => {
   await begin(page);
+  await settled(page);
   // The browser alone refuses new connections; the stream that is open has to be cut.
   await context.setOffline(true);
   await servers('unplug');
@@ -37,6 +50,7 @@ test('offline and back: the answer goes on where it was, and what is typed meanw
 test('a message that cannot leave is kept, and goes through on Retry', async ({ page, servers }) => {
   await page.goto('/');
   await expect(composer(page)).toBeVisible();
+  await settled(page);
   await servers('unplug');
   await ask(page, 'Are you there?');
   await expect(page.getByRole('alert')).toContainText('The server cannot be reached. Check your connection');

@@ -10,9 +10,12 @@ const REHYPE = [defaultRehypePlugins.sanitize, defaultRehypePlugins.harden].filt
   (plugin) => plugin !== undefined,
 );
 
-const PLUGINS: StreamdownProps['plugins'] = {
-  code: createCodePlugin({ themes: THEMES as ['github-light-high-contrast', 'github-dark'] }),
-};
+const code = createCodePlugin({ themes: THEMES as ['github-light-high-contrast', 'github-dark'] });
+
+// Colours and grammar come with the renderer: a browser that goes offline before its first code could not get them any more.
+code.highlight({ code: '', language: 'python', themes: code.getThemes() });
+
+const PLUGINS: StreamdownProps['plugins'] = { code };
 
 /** What scrolls can be reached and scrolled by keyboard. */
 const reachable = (label: string) => ({ tabIndex: 0, role: 'group', 'aria-label': label }) as const;
