@@ -9,9 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA := .data
 PORT ?= 8080
-# Each has a PostgreSQL of its own and runs whole files; most of them use one core or wait, so one more than the two cores of
-# a small machine. PYTEST_ARGS=-n0 runs all in one.
-TEST_WORKERS ?= 3
+# Each has a PostgreSQL of its own and runs whole files; most of them use one core or wait. PYTEST_ARGS=-n0 runs all in one.
+TEST_WORKERS ?= 2
 VERSION := 0.1.0
 DEMO_HF := fine-tuning/demo_model
 DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
