@@ -25,11 +25,11 @@ from tests.servers import eventually
 PROMPT = list(range(20, 40))
 
 
-def fill_queue(engine: Engine) -> tuple[int, QueueFullError]:
+def fill_queue(engine: Engine, key: str = "") -> tuple[int, QueueFullError]:
     """Submit until the engine refuses; how many it took, and the refusal."""
     for n in range(1000):
         try:
-            engine.submit(request(f"r{n}", [20], 100), Receiver())
+            engine.submit(request(f"r{n}", [20], 100, key=key), Receiver())
         except QueueFullError as refusal:
             return n, refusal
     raise AssertionError("the queue has no bound")
@@ -108,6 +108,21 @@ def test_the_queue_is_bounded_by_predicted_seconds() -> None:
         assert 2 <= accepted < 20
 
 
+def test_who_is_taken_hears_how_long_it_waits_whatever_others_would_wait() -> None:
+    receivers = [Receiver() for _ in range(4)]
+    with fake_engine(FakeModel(n_ctx=2048), EngineOptions(max_running=1)) as engine:
+        expected = [engine.submit(request(f"r{n}", [20 + n], 100), receivers[n]) for n in range(3)]
+        engine.step()
+        urgent = request("urgent", [30], 10, priority=Priority.AUTOCOMPLETE)
+        others = engine.stats().predicted_wait_s
+        expected.append(engine.submit(urgent, receivers[3]))
+        drain(engine)
+    waited = [each.finished.timings.queued_s for each in receivers if each.finished]
+    assert expected[0] == 0
+    assert expected[3] == pytest.approx(waited[3], rel=0.5), "it passes those who wait"
+    assert others > 2 * expected[3]
+
+
 def test_a_forecast_learns_from_the_waits_there_were() -> None:
     model = FakeModel(n_ctx=2048)
 
@@ -168,6 +183,29 @@ def test_the_queue_is_bounded_by_count() -> None:
             engine.submit(request("one more", [20], 1), Receiver())
         drain(engine)
         engine.submit(request("later", [20], 1), Receiver())
+
+
+def test_one_users_flood_leaves_room_for_others() -> None:
+    with fake_engine(FakeModel(n_ctx=2048), EngineOptions(max_running=1, queue_max=8, queue_max_wait_s=4.0)) as engine:
+        fill_queue(engine, "flood")
+        other = Receiver()
+        expected = engine.submit(request("other", [50], 10, key="other"), other)
+        drain(engine)
+    assert other.finished is not None
+    one_s = 1.0  # a request of the flood
+    assert other.finished.timings.queued_s == pytest.approx(one_s), "it is the next, whoever came before"
+    assert one_s / 2 <= expected <= one_s
+
+
+def test_one_user_does_not_take_every_place_in_the_queue() -> None:
+    with fake_engine(FakeModel(), EngineOptions(max_running=1, queue_max=8)) as engine:
+        accepted, _ = fill_queue(engine, "flood")
+        assert accepted == 6
+        for n in range(2):
+            engine.submit(request(f"other {n}", [20], 1, key="other"), Receiver())
+        with pytest.raises(QueueFullError):
+            engine.submit(request("one more", [20], 1, key="another"), Receiver())
+        drain(engine)
 
 
 def test_a_full_queue_is_no_obstacle_to_autocomplete() -> None:

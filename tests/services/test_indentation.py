@@ -53,6 +53,7 @@ class Written:
 
     model = ModelIdentity("scripted", None)
     prompt_tokens = 1
+    expected_wait_s = 0.0
 
     def __init__(self, *texts: str) -> None:
         self._texts = texts

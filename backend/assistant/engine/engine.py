@@ -80,8 +80,10 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: GenerateRequest, emit: Emit, model_key: str | None = None) -> None:
+    def submit(self, request: GenerateRequest, emit: Emit, model_key: str | None = None) -> float:
         """Accept a request for the active model or the one named; its events go to ``emit``.
+
+        Returns the seconds that it is expected to wait for its start.
 
         Raises QueueFullError, PromptTooLongError, InvalidRequestError, InvalidGrammarError, UnknownModelError,
         EngineStoppedError.
@@ -94,11 +96,12 @@ class Engine:
                 lane = self._lane(model_key)
                 if request.id in self._requests:
                     raise InvalidRequestError(f"request id {request.id} is in use")
-                simulated_s = lane.check_queue(request)
+                wait = lane.check_queue(request)
                 self._numbers += 1
                 self._requests[request.id] = lane
-                lane.inbox.append(Sequence(request, emit, self._clock(), self._numbers, grammar, simulated_s))
+                lane.inbox.append(Sequence(request, emit, self._clock(), self._numbers, grammar, wait.simulated_s))
                 self._wake.notify()
+                return wait.expected_s
         except EngineError:
             if grammar is not None:
                 grammar.close()

@@ -1,13 +1,14 @@
 """When a waiting request will start, from the work ahead of it: a small simulation of processor sharing."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a request still costs: prompt tokens to read and tokens it is expected to write."""
+    """What a request still costs: prompt tokens to read and tokens it is expected to write. Lower priority first."""
 
     prefill: int
     decode: float
@@ -23,7 +24,6 @@ class Load:
     """
 
     running: tuple[Work, ...] = ()
-    waiting: tuple[Work, ...] = ()
     slots: int = 1
     prefill_s: float = 0.0
     round_s: float = 0.0
@@ -32,27 +32,30 @@ class Load:
 def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
     """Seconds until each of ``waiting``, in their order, starts after what is running in ``load``.
 
-    All running sequences advance one token a round; prompts are read in between and delay everybody.
+    All running sequences advance one token a round; prompts are read in between and delay everybody. Where all slots
+    are taken, one of the lowest priority makes room for a more urgent one, and comes next among its equals.
     """
-    finish = [work.decode for work in load.running]
-    heapq.heapify(finish)
+    running = [(work.decode, work.priority) for work in load.running]
+    heapq.heapify(running)
     seconds = sum(work.prefill for work in load.running) * load.prefill_s
-    rounds = 0.0
+    rounds, began = 0.0, 0.0
+    line: deque[tuple[Work, bool]] = deque((work, False) for work in waiting)
     waits: list[float] = []
-    for work in waiting:
-        if len(finish) >= load.slots:
-            done = max(heapq.heappop(finish), rounds)
-            seconds += (done - rounds) * load.round_s
-            rounds = done
-            waits.append(seconds)
-        else:
-            waits.append(0.0)
-        heapq.heappush(finish, rounds + work.decode)
+    while line:
+        work, pushed_out = line.popleft()
+        if len(running) >= load.slots:
+            victim = max(running, key=lambda each: each[::-1])
+            if victim[1] > work.priority:
+                running.remove(victim)
+                heapq.heapify(running)
+                rest = Work(0, max(victim[0] - rounds, 0.0), victim[1])
+                line.insert(sum(each.priority < rest.priority for each, _ in line), (rest, True))
+            else:
+                done = max(heapq.heappop(running)[0], rounds)
+                seconds += (done - rounds) * load.round_s
+                rounds, began = done, seconds
+        if not pushed_out:
+            waits.append(began)
+        heapq.heappush(running, (rounds + work.decode, work.priority))
         seconds += work.prefill * load.prefill_s
     return waits
-
-
-def predict_wait(load: Load, ahead: Sequence[Work], mine: Work) -> float:
-    """Seconds until a newcomer with ``mine`` starts, behind those in ``load`` and ``ahead`` it may not pass."""
-    before = [work for work in (*load.waiting, *ahead) if work.priority <= mine.priority]
-    return predict_waits(load, [*before, mine])[-1]

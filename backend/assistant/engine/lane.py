@@ -1,6 +1,7 @@
 """One model with its queue, its running sequences and its cache; the engine thread steps it."""
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +19,13 @@ from assistant.engine.model import (
     Truncate,
     UnmetGrammarError,
 )
-from assistant.engine.outlook import Outlook
+from assistant.engine.outlook import Outlook, Wait
 from assistant.engine.prefix_cache import Held
 from assistant.engine.scheduler import Counters, Plan, Scheduler
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
+    ONE_USERS_SHARE,
     EngineError,
     FinishReason,
     Foresight,
@@ -139,15 +141,15 @@ class Lane:
         """The grammar of a request, ready for use. Any thread. Raises InvalidGrammarError."""
         return None if request.grammar is None else self.model.vocabulary.parse_grammar(request.grammar)
 
-    def check_queue(self, request: GenerateRequest) -> float:
-        """The wait of a request as simulated, in seconds. Raises QueueFullError if it would be too long. Any thread."""
-        simulated_s = self._outlook.simulated_s(tuple(self.inbox), request)
-        wait_s = self._outlook.corrected(simulated_s)
-        if self.queue_depth >= self._options.queue_max:
-            raise QueueFullError(max(1.0, wait_s / max(self.queue_depth, 1)))
-        if wait_s > self._options.queue_max_wait_s:
-            raise QueueFullError(max(1.0, wait_s - self._options.queue_max_wait_s))
-        return simulated_s
+    def check_queue(self, request: GenerateRequest) -> Wait:
+        """How long a request would wait. Raises QueueFullError if that is too long. Any thread."""
+        wait = self._outlook.wait(tuple(self.inbox), request)
+        most = self._options.queue_max
+        if self.queue_depth >= most or wait.own_before >= math.ceil(ONE_USERS_SHARE * most):
+            raise QueueFullError(max(1.0, wait.expected_s / max(self.queue_depth, 1)))
+        if wait.expected_s > self._options.queue_max_wait_s:
+            raise QueueFullError(max(1.0, wait.expected_s - self._options.queue_max_wait_s))
+        return wait
 
     def first_step_s(self) -> float:
         """Seconds of the step that begins to read what has come, when nothing runs yet."""
@@ -157,7 +159,7 @@ class Lane:
 
     def predicted_wait(self) -> float:
         """Seconds that a chat request of average size would wait. Any thread."""
-        return self._outlook.wait_s(tuple(self.inbox))
+        return self._outlook.wait(tuple(self.inbox)).expected_s
 
     def foresee(self, request: GenerateRequest) -> Foresight:
         """What a request would meet with if it came now. Any thread; nothing is changed by asking."""
@@ -168,7 +170,8 @@ class Lane:
         if stored is not None and self.scheduler.cache.is_worth_restoring(stored, cached):
             cached, restoring_s = stored.length, stored.size * self.model.kv_costs.moved
         reading_s = self._outlook.reading_s(len(request.tokens) - cached)
-        return Foresight(cached, self._outlook.wait_s(tuple(self.inbox), request), restoring_s + reading_s)
+        wait_s = self._outlook.wait(tuple(self.inbox), request).expected_s
+        return Foresight(cached, wait_s, restoring_s + reading_s)
 
     def step(self, others_s: float = 0.0) -> bool:
         """One turn: take what has come, reap what was cancelled, then plan, decode, sample and tell.

@@ -1,13 +1,15 @@
 """How long those who wait will wait: kept up to date by the engine's thread, read by those who submit."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from assistant.engine.forecast import Load, Work, predict_wait, predict_waits
+from assistant.engine.forecast import Load, Work, predict_waits
 from assistant.engine.prefix_cache import Held
 from assistant.engine.scheduler import Scheduler
 from assistant.engine.sequence import Sequence
 from assistant.engine.step_curve import StepCurve
-from assistant.engine.types import GenerateRequest, Queued
+from assistant.engine.types import GenerateRequest, Priority, Queued
+from assistant.engine.waiting import Line, Place
 
 ANNOUNCE_S = 0.5
 """How often waiting requests hear of their position when nothing changes."""
@@ -18,10 +20,22 @@ MOST_WRONG = 2.0
 """What is learnt from a wait of less says nothing; and how far a forecast is corrected at most, up or down."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Seconds until a request would start: as simulated, and as then corrected by what others have met with.
+
+    ``own_before``: how many of the same user's are waiting already.
+    """
+
+    simulated_s: float
+    expected_s: float
+    own_before: int
+
+
 class Outlook:
     """The load of one model and what it means for newcomers.
 
-    ``wait_s``, ``cached`` and ``reading_s`` may be called from any thread.
+    ``wait``, ``cached`` and ``reading_s`` may be called from any thread.
     """
 
     def __init__(self, scheduler: Scheduler, curve: StepCurve, cells: int, clock: Callable[[], float]) -> None:
@@ -31,15 +45,29 @@ class Outlook:
         self._clock = clock
         self._step_ends = 0.0
         self._load = Load(slots=scheduler.max_running, prefill_s=curve.prefill_s, round_s=curve.round_s(1))
+        self._line = Line({})
+        self._waiting: tuple[tuple[Place, Work], ...] = ()
         self._present: tuple[tuple[Held, int], ...] = ()
         self._completion = 0.5
         self._correction = 1.0
         self._refreshed_at = 0.0
         self._announced_at = 0.0
 
-    def wait_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
-        """Seconds until a request would start behind the load and ``ahead``; None is a chat request of average size."""
-        return self.corrected(self.simulated_s(ahead, request))
+    def wait(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> Wait:
+        """Of a request that joins the line after ``ahead``; None is a small one of somebody who is not here yet."""
+        line, waiting = self._line.copy(), list(self._waiting)
+        for each in ahead:
+            waiting.append((line.join(each.request.fairness_key, each.urgency, each.cost), self._work(each)))
+        key, work, tokens = "", Work(0, 0.0, Priority.CHAT), 0
+        if request is not None:
+            key, tokens = request.fairness_key, len(request.tokens) + request.max_tokens
+            work = Work(len(request.tokens), request.max_tokens * self._completion, request.priority)
+        own_before = line.of_user(key)
+        place = line.join(key, work.priority, tokens)
+        waiting.sort(key=lambda each: each[0])
+        before = [each for theirs, each in waiting if theirs <= place]
+        simulated_s = predict_waits(self._load, [*before, work])[-1]
+        return Wait(simulated_s, self._corrected(simulated_s), own_before)
 
     def cached(self, prompt: Held) -> int:
         """How many tokens of a prompt were in cells when the load was looked at last."""
@@ -49,7 +77,7 @@ class Outlook:
     def reading_s(self, tokens: int) -> float:
         """Seconds from a prompt's start to its first token, when so many of its tokens are not in cells."""
         load = self._load
-        if load.running or load.waiting:
+        if load.running or self._waiting:
             before = sum(work.prefill for work in load.running) if len(load.running) < load.slots else 0
             return (before + tokens) * load.prefill_s
         rows = self._curve.prefill_rows(0, tokens)
@@ -59,20 +87,6 @@ class Outlook:
     def step_begins(self, rows: int, now: float) -> None:
         """Nobody who comes now starts before it ends."""
         self._step_ends = now + self._curve.seconds(rows)
-
-    def simulated_s(self, ahead: Iterable[Sequence], request: GenerateRequest | None = None) -> float:
-        """The same before it is corrected by what others have met with."""
-        mine = Work(0, 0.0, priority=1)
-        if request is not None:
-            mine = Work(len(request.tokens), request.max_tokens * self._completion, request.priority)
-        return predict_wait(self._load, [self._work(each) for each in ahead], mine)
-
-    def corrected(self, simulated_s: float) -> float:
-        """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles.
-
-        At least what is left of the step that is being computed.
-        """
-        return max(simulated_s * self._correction, self._step_ends - self._clock())
 
     def started(self, sequence: Sequence) -> None:
         """A request has been admitted: was its wait what the simulation had said?"""
@@ -96,9 +110,10 @@ class Outlook:
         self._refreshed_at = now
         self._present = self._scheduler.cache.present()
         running = self._scheduler.running.values()
+        self._line, waiting = self._scheduler.waiting.line(now)
+        self._waiting = tuple([(place, self._work(each)) for place, each in waiting])
         self._load = Load(
             running=tuple([self._work(each) for each in running]),
-            waiting=tuple([self._work(each) for each in self._scheduler.waiting.all()]),
             slots=self._slots(),
             prefill_s=self._curve.prefill_s * slowdown,
             round_s=self._curve.round_s(len(running)) * slowdown,
@@ -117,6 +132,13 @@ class Outlook:
             for place, (each, wait) in enumerate(zip(order, waits, strict=True))
         ]
 
+    def _corrected(self, simulated_s: float) -> float:
+        """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles.
+
+        At least what is left of the step that is being computed.
+        """
+        return max(simulated_s * self._correction, self._step_ends - self._clock())
+
     def _slots(self) -> int:
         """How many requests run at once: as many as now when some have to wait, else as many as cells suggest."""
         running, most = self._scheduler.running, self._scheduler.max_running
@@ -128,4 +150,4 @@ class Outlook:
     def _work(self, sequence: Sequence) -> Work:
         expected = max(sequence.request.max_tokens * self._completion - sequence.generated, 1.0)
         prefill = sequence.outstanding if sequence.outstanding > 1 else 0
-        return Work(prefill, min(expected, sequence.tokens_left), sequence.request.priority)
+        return Work(prefill, min(expected, sequence.tokens_left), sequence.urgency)

@@ -75,6 +75,11 @@ class Sequence:
         return len(self.tokens) - self.computed
 
     @property
+    def cost(self) -> int:
+        """Tokens that it takes at most, prompt and answer."""
+        return len(self.tokens) + self.tokens_left
+
+    @property
     def decoding(self) -> bool:
         return self.generated > 0 and self.outstanding == 1
 

@@ -13,6 +13,10 @@ class Priority(enum.IntEnum):
     BATCH = 2
 
 
+ONE_USERS_SHARE = 0.75
+"""Of the places in a queue, so that nobody's script keeps everybody else out."""
+
+
 class FinishReason(enum.StrEnum):
     STOP = "stop"
     LENGTH = "length"

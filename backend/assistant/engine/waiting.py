@@ -6,9 +6,41 @@ so that nobody saves up credit. Waiting raises the priority (``Sequence.age``), 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from assistant.engine.sequence import Sequence
+
+Place = tuple[int, float]
+"""Urgency, and the tokens that the user will have been served by then. Of equals, who came first is first."""
+
+
+class Line:
+    """Which places requests get that join one after another: users take turns, by how much they were ``served``.
+
+    Each request of a user counts as served to those of the same user that are no more urgent.
+    """
+
+    def __init__(self, served: Mapping[str, float]) -> None:
+        self._served = dict(served)
+        self._least = min(self._served.values(), default=0.0)
+        self._ahead: Counter[tuple[str, int]] = Counter()
+        self._requests: Counter[str] = Counter()
+
+    def join(self, key: str, urgency: int, tokens: int) -> Place:
+        """The place of a request that costs up to ``tokens``. Who is not known has been served as little as anybody."""
+        before = sum(self._ahead[key, each] for each in range(urgency + 1))
+        self._ahead[key, urgency] += tokens
+        self._requests[key] += 1
+        return urgency, self._served.get(key, self._least) + before
+
+    def of_user(self, key: str) -> int:
+        """How many requests of a user are in the line."""
+        return self._requests[key]
+
+    def copy(self) -> "Line":
+        line = Line(self._served)
+        line._ahead, line._requests = self._ahead.copy(), self._requests.copy()
+        return line
 
 
 class WaitingQueue:
@@ -57,15 +89,13 @@ class WaitingQueue:
         return self._waiting.values()
 
     def in_order(self, now: float) -> list[Sequence]:
-        """All that wait, the next one first. Within one user the order of arrival holds.
+        """All that wait, the next one first. Within one user the order of arrival holds."""
+        return [sequence for _, sequence in self.line(now)[1]]
 
-        Each waiting request of a user counts as served to those behind it: users take turns in the forecast too.
-        """
-        ahead: Counter[str] = Counter()
-        ranked: list[tuple[tuple[int, float, int], Sequence]] = []
-        for sequence in sorted(self._waiting.values(), key=lambda each: (each.age(now), each.number)):
-            key = sequence.request.fairness_key
-            place = (sequence.urgency, self._served[key] + ahead[key], sequence.number)
-            ahead[key] += len(sequence.tokens) + sequence.tokens_left
-            ranked.append((place, sequence))
-        return [sequence for _, sequence in sorted(ranked, key=lambda each: each[0])]
+    def line(self, now: float) -> tuple[Line, list[tuple[Place, Sequence]]]:
+        """The line for others to join, and all that wait with their places, the next one first."""
+        line = Line(self._served)
+        arrived = sorted(self._waiting.values(), key=lambda each: (each.age(now), each.number))
+        placed = [(line.join(each.request.fairness_key, each.urgency, each.cost), each) for each in arrived]
+        placed.sort(key=lambda each: (each[0], each[1].number))
+        return line, placed

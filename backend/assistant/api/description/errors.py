@@ -35,7 +35,7 @@ HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1},
     },
     WAIT_HEADER: {
-        "description": "Seconds that a request coming now was expected to wait for its start",
+        "description": "Seconds that the request was expected to wait for its start when it came",
         "required": True,
         "schema": {"type": "number", "minimum": 0},
     },

@@ -1,12 +1,12 @@
-"""What a caller is told about the queue before its request is in it."""
+"""What a caller is told of the queue that its request came into."""
 
 from typing import Final
 
-from assistant.resources import Resources
+from assistant.services.calls.interactions import Interaction
 
 WAIT_HEADER: Final = "X-Queue-Predicted-Wait"
 
 
-def predicted_wait(resources: Resources) -> dict[str, str]:
-    """A header: the seconds that a request which comes now is expected to wait for its start."""
-    return {WAIT_HEADER: f"{resources.generator.predicted_wait_s:.3f}"}
+def predicted_wait(interaction: Interaction) -> dict[str, str]:
+    """A header: the seconds that the request was expected to wait for its start when it was taken."""
+    return {WAIT_HEADER: f"{interaction.expected_wait_s:.3f}"}

@@ -66,9 +66,9 @@ async def _answer(
     wanted = body.request(str(principal.id))
     if resources.generator.models:
         choose(resources.generator.models, wanted.model)
-    headers = predicted_wait(resources)
     path = "/v1/chat/completions" if kind == "chat.completion" else "/v1/completions"
     interaction = await resources.interactions.start(principal, path, wanted)
+    headers = predicted_wait(interaction)
     envelope = Envelope(kind, interaction.model.name)
     calls = Calls(possible=isinstance(wanted.format, ToolUse))
     echo = (body.text or "") if isinstance(body, CompletionRequest) and body.echo else ""

@@ -41,9 +41,8 @@ async def chat(
     body: ChatCall, request: Request, response: Response, principal: PrincipalDep, resources: ResourcesDep
 ) -> dict[str, Any]:
     """Ask one question; the chat template is applied."""
-    response.headers.update(predicted_wait(resources))
     prompt = ChatPrompt((ChatMessage("user", body.prompt),))
-    answer = await _answer(request, principal, resources, "/chat", prompt, body.max_tokens, CHAT_SAMPLING)
+    answer = await _answer(request, response, principal, resources, "/chat", prompt, body.max_tokens, CHAT_SAMPLING)
     return {"response": answer.text, **answer_body(answer)}
 
 
@@ -52,22 +51,22 @@ async def generate(
     body: GenerateCall, request: Request, response: Response, principal: PrincipalDep, resources: ResourcesDep
 ) -> dict[str, Any]:
     """Continue a text as it stands."""
-    response.headers.update(predicted_wait(resources))
     sampling = Sampling(temperature=body.temperature)
     prompt = TextPrompt(body.text)
-    answer = await _answer(request, principal, resources, "/generate", prompt, body.max_tokens, sampling)
+    answer = await _answer(request, response, principal, resources, "/generate", prompt, body.max_tokens, sampling)
     return {"generated_text": answer.text, **answer_body(answer)}
 
 
 async def _answer(
-    request: Request, principal: Principal, resources: Resources, endpoint: str, prompt: Prompt, max_tokens: int,
-    sampling: Sampling,
+    request: Request, response: Response, principal: Principal, resources: Resources, endpoint: str, prompt: Prompt,
+    max_tokens: int, sampling: Sampling,
 ) -> Answer:  # fmt: skip
     wanted = TextRequest(
         id=str(uuid.uuid4()), prompt=prompt, max_tokens=max_tokens, sampling=sampling, priority=Priority.CHAT,
         fairness_key=str(principal.id),
     )  # fmt: skip
     interaction = await resources.interactions.start(principal, endpoint, wanted)
+    response.headers.update(predicted_wait(interaction))
     answer = await until_disconnected(request, interaction.finish())
     if (failure := answer.end.failure) is not None:
         raise failure

@@ -68,6 +68,10 @@ class IndentedStream:
     def prompt_tokens(self) -> int:
         return self._stream.prompt_tokens
 
+    @property
+    def expected_wait_s(self) -> float:
+        return self._stream.expected_wait_s
+
     def cancel(self) -> None:
         self._stream.cancel()
 

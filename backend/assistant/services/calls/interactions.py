@@ -73,6 +73,10 @@ class Interaction:
     def prompt_tokens(self) -> int:
         return self._stream.prompt_tokens
 
+    @property
+    def expected_wait_s(self) -> float:
+        return self._stream.expected_wait_s
+
     def on_end(self, callback: "Callable[[Interaction, EndEvent], None]") -> None:
         self._on_end = callback
 

@@ -16,6 +16,7 @@ class LaterStream:
     """
 
     prompt_tokens = 0
+    expected_wait_s = 0.0
 
     def __init__(self, model: ModelIdentity, start: Callable[[], Awaitable[TextStream]]) -> None:
         self.model = model

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from assistant.engine.types import Priority
+from assistant.engine.types import ONE_USERS_SHARE, Priority
 from assistant.errors import BusyError
 from assistant.services.generators.types import QueuedEvent
 
@@ -18,11 +18,11 @@ QUEUE_MAX: Final = 256
 class Ticket:
     """One request at the desk, from its arrival until it leaves."""
 
-    def __init__(self, desk: "Desk", priority: Priority, user: str, number: int, arrived: float) -> None:
+    def __init__(self, desk: "Desk", priority: Priority, user: str, number: int, expected_wait_s: float) -> None:
         self.priority = priority
         self.user = user
         self.number = number
-        self.arrived = arrived
+        self.expected_wait_s = expected_wait_s
         self.admitted: float | None = None
         self._desk = desk
         self._called = asyncio.Event()
@@ -71,15 +71,16 @@ class Desk:
 
     @property
     def predicted_wait_s(self) -> float:
-        """What a chat request that came now would wait."""
-        return self._wait_s(sum(other.priority <= Priority.CHAT for other in self._waiting))
+        """What a chat request of somebody who is not here yet would wait."""
+        return self._wait_s(self._before(Priority.CHAT, ""))
 
     def arrive(self, priority: Priority, user: str) -> Ticket:
         """Take a place, or a place in the queue. Raises BusyError when the wait would be too long."""
-        wait_s = self._wait_s(sum(other.priority <= priority for other in self._waiting))
-        if wait_s > self._max_wait_s or len(self._waiting) >= QUEUE_MAX:
+        wait_s = self._wait_s(self._before(priority, user))
+        own = sum(other.user == user for other in self._waiting)
+        if wait_s > self._max_wait_s or len(self._waiting) >= QUEUE_MAX or own >= ONE_USERS_SHARE * QUEUE_MAX:
             raise BusyError(max(1.0, wait_s - self._max_wait_s))
-        ticket = Ticket(self, priority, user, next(self._numbers), self._clock())
+        ticket = Ticket(self, priority, user, next(self._numbers), wait_s)
         self._waiting.append(ticket)
         self._call_next()
         return ticket
@@ -108,6 +109,10 @@ class Desk:
             self._running.add(ticket)
             self._by_user[ticket.user] += 1
             ticket.call(self._clock())
+
+    def _before(self, priority: Priority, user: str) -> int:
+        """How many would be called before a newcomer."""
+        return sum(self._rank(other)[:2] <= (priority, self._by_user[user]) for other in self._waiting)
 
     def _rank(self, ticket: Ticket) -> tuple[int, int, int]:
         return ticket.priority, self._by_user[ticket.user], ticket.number

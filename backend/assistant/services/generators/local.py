@@ -142,9 +142,11 @@ class LocalGenerator:
         wanted = replace(wanted, public_tokens=public_tokens(prompt, tokens, model.tokens))
         try:
             if request.format is None:
-                self._engine.submit(wanted, stream.emit, model.key)
+                stream.expected_wait_s = self._engine.submit(wanted, stream.emit, model.key)
             else:  # making and parsing a grammar may take a while
-                await asyncio.to_thread(self._submit_formatted, wanted, request.format, stream.emit, model.key)
+                stream.expected_wait_s = await asyncio.to_thread(
+                    self._submit_formatted, wanted, request.format, stream.emit, model.key
+                )
         except QueueFullError as error:
             raise BusyError(error.retry_after_s) from None
         except PromptTooLongError as error:
@@ -158,9 +160,8 @@ class LocalGenerator:
             raise ModelUnavailableError from None
         return stream
 
-    def _submit_formatted(self, request: GenerateRequest, wanted: Format | None, emit: Emit, key: str) -> None:
-        grammar = None if wanted is None else gbnf(wanted)
-        self._engine.submit(replace(request, grammar=grammar), emit, key)
+    def _submit_formatted(self, request: GenerateRequest, wanted: Format, emit: Emit, key: str) -> float:
+        return self._engine.submit(replace(request, grammar=gbnf(wanted)), emit, key)
 
     @staticmethod
     def _check_ids(request: TextRequest, model: ServedModel) -> None:

@@ -119,6 +119,7 @@ class PieceStream:
     ) -> None:  # fmt: skip
         self.model = model
         self.prompt_tokens = prompt_tokens
+        self.expected_wait_s = 0.0
         self.refusal: AssistantError | None = None
         self.settled = asyncio.Event()
         self._request = request
@@ -135,6 +136,7 @@ class PieceStream:
     def begin(self, desk: Desk, work: Work, tally: Tally) -> None:
         """Queue up at the desk, then do the work. Raises BusyError when the queue is full."""
         ticket = desk.arrive(self._request.priority, self._request.fairness_key)
+        self.expected_wait_s = ticket.expected_wait_s
         self._task = asyncio.create_task(self._work(ticket, work))
         self._task.add_done_callback(partial(self._finish, ticket, tally))
 

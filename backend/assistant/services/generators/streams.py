@@ -55,6 +55,7 @@ class EngineStream:
     ) -> None:
         self.model = model
         self.prompt_tokens = prompt_tokens
+        self.expected_wait_s = 0.0
         self._assembler = assembler
         self._piece = piece
         self._cancel = cancel
