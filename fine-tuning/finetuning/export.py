@@ -1,5 +1,6 @@
 """Stage 3, export: base plus adapter, merged and quantized, in the staging folder; and the adapter on its own."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from finetuning.base_model import BaseModel
 from finetuning.context import Context
 from finetuning.files import write_json
 from finetuning.gguf_model import gguf_names, permuted, write_model
+from finetuning.importance import IMPORTANCE
 from finetuning.quantize import quantize
 
 MODEL: Final = "model.gguf"
@@ -29,7 +31,9 @@ def export(context: Context) -> dict[str, Any]:
     adapter = Adapter(context.folder / FOLDER)
     model = context.staging / MODEL
     context.progress.report(0.0)
-    make_model(base, model, settings.quantization, context.environment.threads, adapter)
+    importance = context.folder / IMPORTANCE
+    make_model(base, model, settings.quantization, context.environment.threads, adapter, importance)
+    shutil.copyfile(importance, context.staging / IMPORTANCE)
     context.progress.report(0.6)
     write_adapter(adapter, base, context.staging / ADAPTER_FILE)
     survival = delta_survival(base, adapter, model, _sample(sorted(adapter.adapted), settings.survival_tensors))
@@ -39,8 +43,10 @@ def export(context: Context) -> dict[str, Any]:
     return {**{key: manifest[key] for key in ("sha256", "size_bytes", "quantization")}, "delta_survival": survival}
 
 
-def make_model(base: BaseModel, path: Path, kind: str, threads: int, adapter: Adapter | None = None) -> None:
-    """Write ``base``, with ``adapter`` merged in, to ``path`` as ``kind``; whole or absent."""
+def make_model(
+    base: BaseModel, path: Path, kind: str, threads: int, adapter: Adapter | None = None, importance: Path | None = None
+) -> None:
+    """Write ``base``, with ``adapter`` merged in, to ``path`` as ``kind``, by ``importance``; whole or absent."""
     delta = adapter.delta if adapter else lambda name: None
     if kind == "F16":
         write_model(base, path, delta)
@@ -48,7 +54,7 @@ def make_model(base: BaseModel, path: Path, kind: str, threads: int, adapter: Ad
     unquantized = path.with_name(f".{path.name}.f16")
     try:
         write_model(base, unquantized, delta)
-        quantize(unquantized, path, kind, threads)
+        quantize(unquantized, path, kind, threads, importance)
     finally:
         unquantized.unlink(missing_ok=True)
 

@@ -18,6 +18,7 @@ from finetuning.frozen_llama import adapted_llama
 from finetuning.frugal import target_loss
 from finetuning.memory import Mode
 from finetuning.packing import Pack
+from finetuning.squares import InputSquares
 
 State = dict[str, Any]
 
@@ -55,6 +56,7 @@ class Learner:
         self._settings = settings
         self.model = adapted_llama(folder, settings, dtype, mode)
         self._causal = cast(LlamaForCausalLM, self.model.get_base_model())
+        self.squares = InputSquares(self.model)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(
             self.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
@@ -102,6 +104,7 @@ class Learner:
             "gradients": [p.grad for p in self.parameters],
             "optimizer": self._optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "squares": self.squares.state(),
             "state": state,
         }
         with replacing(path) as temporary:
@@ -115,6 +118,7 @@ class Learner:
             parameter.grad = gradient
         self._optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["random"])
+        self.squares.load(content["squares"])
         return cast(State, content["state"])
 
     def write_adapter(self, tensors: dict[str, torch.Tensor], folder: Path) -> None:

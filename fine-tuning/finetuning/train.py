@@ -23,6 +23,8 @@ from finetuning.context import Context
 from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.gguf_model import gguf_names
+from finetuning.importance import IMPORTANCE, write_importance
 from finetuning.learner import Learner, faster_compute, shuffled
 from finetuning.memory import Mode, choose_mode, need
 from finetuning.packing import Pack, pack
@@ -83,7 +85,7 @@ class Trainer:
     ) -> None:
         if not rows:
             raise DataError("The data set has no training rows.")
-        self._settings, self._rows, self._folder = settings, rows, folder
+        self._settings, self._rows, self._folder, self._shape = settings, rows, folder, base.shape
         checkpoint = folder / CHECKPOINT
         self._best: dict[str, torch.Tensor] = {}
         state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
@@ -105,6 +107,13 @@ class Trainer:
             raise
         self._save()
         self.learner.write_adapter(self._best, self._folder / FOLDER)
+        self._write_importance()
+
+    def _write_importance(self) -> None:
+        squares, names = self.learner.squares, gguf_names(self._shape)
+        sums = {names[name]: values.numpy() for name, values in squares.sums.items()}
+        counts = {names[name]: count for name, count in squares.counts.items()}
+        write_importance(self._folder / IMPORTANCE, sums, counts, self._settings.sequence_length)
 
     def report(self) -> dict[str, Any]:
         """What training did."""

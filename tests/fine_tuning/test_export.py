@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader
+from gguf.quants import dequantize
 from numpy.typing import NDArray
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaForCausalLM
@@ -15,6 +16,8 @@ from finetuning.adapter import Adapter, write_adapter
 from finetuning.base_model import LINEARS, BaseModel
 from finetuning.errors import DataError
 from finetuning.export import delta_survival, make_model
+from finetuning.gguf_model import gguf_names
+from finetuning.importance import write_importance
 from finetuning.llama import LlamaModel
 
 IDS = [1, *range(300, 380)]
@@ -82,6 +85,21 @@ def test_survival_is_full_in_f16_and_lower_in_4_bits(demo: BaseModel, adapter_fo
     assert figures["F16"]["cosine"] > 0.999
     assert 0.1 < figures["Q4_0"]["cosine"] < figures["F16"]["cosine"]
     assert figures["Q4_0"]["gain"] == pytest.approx(1, abs=0.1)
+
+
+def test_quantizing_errs_less_where_inputs_are_large(demo: BaseModel, demo_gguf: Path, tmp_path: Path) -> None:
+    names = [name for tensor, name in gguf_names(demo.shape).items() if "_proj." in tensor]
+    plain = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in GGUFReader(demo_gguf).tensors}
+    squares = {name: np.random.default_rng(0).pareto(0.5, plain[name].shape[1]).astype(np.float32) for name in names}
+    write_importance(tmp_path / "imatrix.gguf", squares, dict.fromkeys(names, 4), 1024)
+
+    def error(importance: Path | None) -> float:
+        make_model(demo, tmp_path / "q4.gguf", "Q4_0", 1, importance=importance)
+        stored = {tensor.name: tensor for tensor in GGUFReader(tmp_path / "q4.gguf").tensors}
+        errors = [(dequantize(stored[n].data, stored[n].tensor_type) - plain[n]) ** 2 @ squares[n] for n in names]
+        return float(sum(each.sum() for each in errors))
+
+    assert error(tmp_path / "imatrix.gguf") < 0.8 * error(None)
 
 
 def test_a_damaged_or_foreign_adapter_is_refused(adapter_folder: Path, tmp_path: Path) -> None:

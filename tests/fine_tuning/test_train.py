@@ -19,6 +19,7 @@ from finetuning.config import TrainSettings
 from finetuning.context import Context
 from finetuning.dataset import extract, read_rows
 from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.importance import IMPORTANCE
 from finetuning.ingest import ingest
 from finetuning.learner import Learner, faster_compute
 from finetuning.memory import BITS, Mode
@@ -84,7 +85,7 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
     chosen = context.settings.model_copy(update={"train": context.settings.train.model_copy(update={"mode": mode})})
     context = replace(context, settings=chosen)
     unbroken = train(context)
-    expected = adapter_of(context)
+    expected, importance = adapter_of(context), (context.folder / IMPORTANCE).read_bytes()
     (context.folder / "checkpoint.pt").unlink()
     for reports in (3, 5, 4):
         broken = replace(context, progress=StopAfter(context.record, reports))
@@ -95,6 +96,24 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
     assert resumed["losses"] == unbroken["losses"]
     assert resumed["dev_losses"] == unbroken["dev_losses"]
     assert adapter_of(context) == expected
+    assert (context.folder / IMPORTANCE).read_bytes() == importance
+
+
+@pytest.mark.parametrize("mode", BITS)
+def test_the_importance_of_a_column_is_the_mean_square_of_what_was_learned_from(context: Context, mode: Mode) -> None:
+    learner = Learner(context.base.folder, TrainSettings(), torch.float32, mode)
+    learned, unseen = pack(read_rows(context.folder, Split.TRAIN)[:4], 256)[:2]
+    learner.accumulate(learned)
+    learner.evaluate([unseen], lambda: None)
+    embedded = torch.from_numpy(context.base.weights.read("model.embed_tokens.weight").astype("float32"))[
+        learned.ids[0]
+    ]
+    norm = torch.from_numpy(context.base.weights.read("model.layers.0.input_layernorm.weight").astype("float32"))
+    read = embedded * (embedded.square().mean(-1, keepdim=True) + context.base.shape.norm_epsilon).rsqrt() * norm
+    name = "model.layers.0.self_attn.q_proj.weight"
+    squares = learner.squares
+    assert torch.allclose(squares.sums[name] / squares.counts[name], read.square().mean(0).double(), rtol=1e-4)
+    assert len(squares.sums) == 7 * context.base.shape.layers
 
 
 def test_the_curve_is_in_the_row_while_training_goes_on_and_in_the_report_afterwards(context: Context) -> None:
