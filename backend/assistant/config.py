@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from codellama_core.database import DatabaseUrlError, driver_url
+from codellama_core.licenses import ALLOWED
 
 
 class SettingsError(Exception):
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     hf_endpoint: str = "https://huggingface.co"
     hf_token: SecretStr | None = None
     api_retention_days: int = Field(30, ge=0)
+    training_licenses: Annotated[tuple[str, ...], NoDecode] = ALLOWED
     spool_dir: Path = Path(".data/spool")
     frontend_dist: Path | None = None
 
@@ -132,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError(f"OIDC_ISSUER={self.oidc_issuer} must be https://")
         return self
 
-    @field_validator("cors_origins", "oidc_domains", mode="before")
+    @field_validator("cors_origins", "oidc_domains", "training_licenses", mode="before")
     @classmethod
     def _are_separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

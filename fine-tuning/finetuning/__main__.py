@@ -41,15 +41,16 @@ def _parser() -> argparse.ArgumentParser:
         stage.set_defaults(action=_stage)
     commands.add_parser("rollback", help="serve the previous version again").set_defaults(action=_rollback)
     commands.add_parser("doctor", help="what a run would find").set_defaults(action=_doctor)
-    _add_ingest(commands.add_parser("ingest", help="take a folder of source code in, to train on"))
+    _add_ingest(commands.add_parser("ingest", help="take a folder or a git repository in, to train on"))
     _add_export_base(commands.add_parser("export-base", help="a GGUF file from a Hugging Face folder (without torch)"))
     return parser
 
 
 def _add_ingest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--repo", help="name to keep it under (default: the folder's name)")
-    parser.add_argument("--license", help="license of the code, written down with it")
+    parser.add_argument("source", help="a folder, or the address of a git repository")
+    parser.add_argument("--ref", help="branch, tag or commit (default: the folder as it is, or the repository's HEAD)")
+    parser.add_argument("--repo", help="name to keep it under (default: the folder's or repository's name)")
+    parser.add_argument("--license", help="license of the code, in place of what its license files say")
     parser.add_argument("--language", action="append", help="only this language; may be given again")
     parser.set_defaults(action=_ingest)
 
@@ -89,7 +90,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _ingest(options: argparse.Namespace) -> None:
     from finetuning import command
 
-    print(command.take_in(options.folder, options.repo, options.license, options.language))
+    print(command.take_in(options.source, options.ref, options.repo, options.license, options.language))
 
 
 def _export_base(options: argparse.Namespace) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from codellama_core import registry
+from codellama_core.licenses import is_allowed
 from codellama_core.models import AuditLog
+from finetuning.checkout import name_of, shown, source_folder
 from finetuning.config import (
     Environment,
     Settings,
@@ -16,9 +18,10 @@ from finetuning.config import (
     environment,
     load_settings,
     prepare_libraries,
+    training_licenses,
 )
 from finetuning.doctor import examine as examine_everything
-from finetuning.errors import FinetuneError
+from finetuning.errors import FinetuneError, UsageError
 from finetuning.ingest import ingest
 from finetuning.pipeline import Pipeline, connect, open_or_resume
 from finetuning.progress import JsonFormatter, stop_on_signals
@@ -48,11 +51,16 @@ def run_stage(name: str, run_id: uuid.UUID | None, config: Path | None) -> str:
     return f"{name}: done, run {record.id}"
 
 
-def take_in(folder: Path, repo: str | None, license_name: str | None, languages: list[str] | None) -> str:
-    """Ingest a folder."""
-    engine = connect(database_url())
-    counts = ingest(engine, folder, repo, license_name, frozenset(languages) if languages else None)
-    return ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "nothing there"
+def take_in(source: str, ref: str | None, repo: str | None, license_name: str | None, only: list[str] | None) -> str:
+    """Ingest a folder or a git repository."""
+    engine, licenses = connect(database_url()), training_licenses()
+    if license_name is not None and not is_allowed(license_name, licenses):
+        raise UsageError(f"{license_name} is not among the licenses to learn from: add it to TRAINING_LICENSES.")
+    name = shown(repo or name_of(source))
+    with source_folder(source, ref) as folder:
+        counts = ingest(engine, folder, name, license_name, frozenset(only) if only else None, licenses)
+    figures = ", ".join(f"{what}: {count}" for what, count in sorted(counts.items()))
+    return f"{name}: {figures or 'nothing there'}"
 
 
 def roll_back() -> str:

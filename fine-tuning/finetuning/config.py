@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from codellama_core.licenses import ALLOWED
 from codellama_core.resources import limits
 from finetuning.errors import ConfigError
 
@@ -110,7 +111,10 @@ class Settings(_Section):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where things are. ``source`` is a folder to take in before each run, None for none."""
+    """Where things are. ``source`` is a folder to take in before each run, None for none.
+
+    ``licenses`` are those under which code is learned from, by SPDX identifier.
+    """
 
     database_url: str
     models_dir: Path
@@ -118,6 +122,7 @@ class Environment:
     config: Path
     source: Path | None
     threads: int
+    licenses: tuple[str, ...] = ALLOWED
 
 
 def load_settings(path: Path) -> Settings:
@@ -148,7 +153,14 @@ def environment() -> Environment:
         config=Path(os.environ.get("FINETUNE_CONFIG") or DEFAULT_CONFIG),
         source=_folder("FINETUNE_SOURCE", source) if source else None,
         threads=thread_count(),
+        licenses=training_licenses(),
     )
+
+
+def training_licenses() -> tuple[str, ...]:
+    """TRAINING_LICENSES, separated by commas; by default the permissive ones, and code without any license."""
+    names = [name.strip() for name in os.environ.get("TRAINING_LICENSES", "").split(",")]
+    return tuple(name for name in names if name) or ALLOWED
 
 
 def database_url() -> str:
@@ -168,6 +180,19 @@ def prepare_libraries() -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
         os.environ[name] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def git_environment() -> dict[str, str]:
+    """The environment for a git that asks for nothing, waits for nobody, and knows of no other work tree."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
+    return {
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=30",
+        **inherited,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "LC_ALL": "C",
+    }
 
 
 def limit_threads(threads: int) -> None:

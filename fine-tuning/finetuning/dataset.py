@@ -5,14 +5,16 @@ root over the rows' hashes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import Engine, delete, insert
 
 from codellama_core.models import Split, TrainingRow
+from finetuning.base_model import BaseModel
+from finetuning.config import ExtractSettings
 from finetuning.context import Context
 from finetuning.files import replacing
 from finetuning.hygiene import clean, merkle_root
@@ -29,21 +31,32 @@ def extract(context: Context) -> dict[str, Any]:
 
     The report's ``nothing_to_do`` is a sentence when there are too few rows to learn from or to judge by, else None.
     """
-    settings = context.settings.extract
-    items, rejections = read_items(context.engine)
-    context.progress.report(0.2, items=len(items))
-    items, foreign = _of_languages(items, settings.languages)
-    kept, dirty = clean(items, settings.near_duplicate, settings.gate_share, settings.dev_share)
-    context.progress.report(0.5, kept=len(kept))
-    maker = RowMaker(context.base, settings.max_tokens, settings.infills_per_1000_tokens)
-    rows, too_long = _rows(maker, kept)
-    rows = _limited(rows, settings.max_train_tokens)
-    rows += _replay(maker, rows, settings.replay_share, settings.seed)
-    context.progress.report(0.8, rows=len(rows))
-    rejections = [*rejections, *foreign, *dirty, *too_long]
+    settings, progress = context.settings.extract, context.progress
+    rows, rejections = gather(context.engine, context.base, settings, context.environment.licenses, progress.report)
     _save(rows, context.folder / SNAPSHOT)
     _record(context, rows, rejections)
-    return _report(rows, rejections, settings.min_gate_rows)
+    return report_of(rows, rejections, settings.min_gate_rows)
+
+
+def gather(
+    engine: Engine,
+    base: BaseModel,
+    settings: ExtractSettings,
+    licenses: Collection[str],
+    report: Callable[..., None] = lambda fraction, **figures: None,
+) -> tuple[list[Row], list[Rejection]]:
+    """The rows as the database is now, with replayed code, and what is not learned from with the reason."""
+    items, rejections = read_items(engine, licenses)
+    report(0.2, items=len(items))
+    items, foreign = _of_languages(items, settings.languages)
+    kept, dirty = clean(items, settings.near_duplicate, settings.gate_share, settings.dev_share)
+    report(0.5, kept=len(kept))
+    maker = RowMaker(base, settings.max_tokens, settings.infills_per_1000_tokens)
+    rows, too_long = _rows(maker, kept)
+    rows, over = _limited(rows, settings.max_train_tokens)
+    rows += _replay(maker, rows, settings.replay_share, settings.seed)
+    report(0.8, rows=len(rows))
+    return rows, [*rejections, *foreign, *dirty, *too_long, *over]
 
 
 def read_rows(folder: Path, split: Split) -> list[Row]:
@@ -83,12 +96,15 @@ def _rows(maker: RowMaker, kept: Iterable[tuple[Item, Split]]) -> tuple[list[Row
     return rows, too_long
 
 
-def _limited(rows: list[Row], max_train_tokens: int) -> list[Row]:
+def _limited(rows: list[Row], max_train_tokens: int) -> tuple[list[Row], list[Rejection]]:
     """All held-out rows and what people said; of source code as much as the limit on training tokens allows."""
     code = [row for row in rows if row.split is Split.TRAIN and row.source is Source.DOCUMENT]
     others = [row for row in rows if not (row.split is Split.TRAIN and row.source is Source.DOCUMENT)]
     said = sum(len(row.ids) for row in others if row.split is Split.TRAIN)
-    return [*others, *within(code, max_train_tokens - said)]
+    learned = within(code, max_train_tokens - said)
+    kept = {row.sha256 for row in learned}
+    over = [Rejection(r.source, r.source_id, r.sha256, "over_limit") for r in code if r.sha256 not in kept]
+    return [*others, *learned], over
 
 
 def _replay(maker: RowMaker, rows: list[Row], share: float, seed: int) -> Iterator[Row]:
@@ -158,7 +174,8 @@ def _record_values(context: Context, entry: Row | Rejection, **values: Any) -> d
     return {"run_id": context.run_id, **source, **values}
 
 
-def _report(rows: list[Row], rejections: list[Rejection], min_gate_rows: int) -> dict[str, Any]:
+def report_of(rows: list[Row], rejections: list[Rejection], min_gate_rows: int) -> dict[str, Any]:
+    """Counts, fingerprint, and in ``nothing_to_do`` what is missing for a run, if anything."""
     splits = Counter(row.split.value for row in rows)
     learned = [row for row in rows if row.split is Split.TRAIN and row.source is not Source.REPLAY]
     return {

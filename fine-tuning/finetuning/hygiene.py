@@ -41,7 +41,11 @@ _ASSIGNED = re.compile(
     r"""(?ix) (?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credentials?)
     ["']? \s* (?:[:=]|:=|=>) \s* ["'] ([^"'\s]{12,}) ["']"""
 )
-_PLACEHOLDER = re.compile(r"(?i)example|changeme|placeholder|dummy|\{|<|\$|xxx|\*\*\*|your[-_ ]")
+_IN_ADDRESS = re.compile(r"(?i)[?&](?:[a-z_]*token|api_?key|secret|password|sig)=([\w%.~+/-]{12,})")
+_PREFIXED = re.compile(r"\b(?:github_pat_\w{40,}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,}|sk-ant-[\w-]{20,})")
+_PLACEHOLDER = re.compile(
+    r"(?i)example|changeme|placeholder|dummy|\{[^}]*\}|<[^>]*>|^\$|\$[({]|xxx|\*\*\*|your[-_ ]|^pass(?:word)?$"
+)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -56,9 +60,9 @@ def _detectors() -> list[Any]:
 
 def has_secret(text: str) -> bool:
     """Whether a key, token, password or private key stands in ``text``."""
-    if _PRIVATE_KEY.search(text):
+    if _PRIVATE_KEY.search(text) or _PREFIXED.search(text):
         return True
-    if any(_looks_random(match.group(1)) for match in _ASSIGNED.finditer(text)):
+    if any(_looks_random(match.group(1)) for pattern in (_ASSIGNED, _IN_ADDRESS) for match in pattern.finditer(text)):
         return True
     return any(_found(detector, text) for detector in _detectors())
 

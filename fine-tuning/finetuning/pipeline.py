@@ -72,7 +72,7 @@ class Pipeline:
         Raises GateRefusedError when the candidate is refused, and what the stages raise; the run's row says it too.
         """
         if self._environment.source is not None:
-            counts = ingest(self._engine, self._environment.source)
+            counts = ingest(self._engine, self._environment.source, licenses=self._environment.licenses)
             logger.info("ingested", extra={"figures": dict(counts)})
         for stage in STAGES:
             report = self.stage(stage)

@@ -4,12 +4,13 @@ Rating, correcting and ingesting are acts of consent unless the user has opted o
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, aliased
 
+from codellama_core.licenses import ALLOWED, is_allowed
 from codellama_core.models import (
     ApiInteraction,
     Attachment,
@@ -26,11 +27,14 @@ from codellama_core.prompt import ChatMessage, ContextFile, with_files, with_sys
 from finetuning.items import Chat, Code, Content, Continuation, Infill, Item, Rejection, Source
 
 
-def read_items(engine: Engine) -> tuple[list[Item], list[Rejection]]:
-    """Everything that may be learned from, in a stable order, and what may not with the reason."""
+def read_items(engine: Engine, licenses: Collection[str] = ALLOWED) -> tuple[list[Item], list[Rejection]]:
+    """Everything that may be learned from, in a stable order, and what may not with the reason.
+
+    Source code is learned from under ``licenses`` only.
+    """
     isolated = engine.execution_options(isolation_level="REPEATABLE READ")
     with Session(isolated) as session:
-        found = [*_rated(session), *_interactions(session), *_documents(session)]
+        found = [*_rated(session), *_interactions(session), *_documents(session, licenses)]
         disliked, excluded = _disliked(session), _excluded(session)
     items: list[Item] = []
     rejections = [entry for entry in found if isinstance(entry, Rejection)]
@@ -156,7 +160,7 @@ def _is_turn(message: Any) -> bool:
     )
 
 
-def _documents(session: Session) -> Iterator[Item | Rejection]:
+def _documents(session: Session, licenses: Collection[str]) -> Iterator[Item | Rejection]:
     erased = set(session.scalars(select(Document.sha256).where(Document.tombstoned_at.is_not(None))))
     query = select(Document, User.training_consent).outerjoin(User, User.id == Document.user_id)
     for document, agrees in session.execute(query.order_by(Document.repo, Document.path)):
@@ -166,6 +170,8 @@ def _documents(session: Session) -> Iterator[Item | Rejection]:
             yield Rejection(item.source, item.source_id, document.sha256, "tombstoned")
         elif agrees is False:
             yield Rejection.of(item, "no_consent")
+        elif not is_allowed(document.license, licenses):
+            yield Rejection.of(item, "license")
         else:
             yield item if item.target.strip() else Rejection.of(item, "empty")
 

@@ -25,9 +25,25 @@ def test_files_are_taken_in_and_every_other_is_counted_with_its_reason(client: h
         "empty.py": " \n",
         "gen.py": "# @generated",
     }
-    assert upload(client, "counted", **files) == {"new": 2, "unknown_language": 1, "unfit": 2}
+    counts = {"new": 2, "unknown_language": 1, "empty": 1, "generated": 1}
+    assert upload(client, "counted", **files) == counts
     assert upload(client, "counted", **{"a.py": "a = 1\n", "b/c.ts": "let x = 2"}) == {"unchanged": 1, "changed": 1}
     assert paths(client, repo="counted") == ["a.py", "b/c.ts"]
+
+
+def test_code_of_others_and_under_other_licenses_is_left_out(client: httpx.Client) -> None:
+    files = [
+        {"path": "COPYING", "content": "GNU GENERAL PUBLIC LICENSE\n Version 2, June 1991"},
+        {"path": "theirs.py", "content": "x = 1\n"},
+        {"path": "lib/LICENSE", "content": "Apache License\nVersion 2.0, January 2004"},
+        {"path": "lib/free.py", "content": "y = 1\n"},
+        {"path": "lib/tagged.py", "content": "# SPDX-License-Identifier: AGPL-3.0-only\nz = 1\n"},
+        {"path": "node_modules/a.js", "content": "let a = 1\n"},
+    ]
+    response = client.post("/api/admin/documents", json={"repo": "licensed", "files": files})
+    assert response.json()["counts"] == {"unknown_language": 2, "license": 2, "new": 1, "foreign_folder": 1}
+    (document,) = client.get("/api/admin/documents", params={"repo": "licensed"}).json()["items"]
+    assert (document["path"], document["license"]) == ("lib/free.py", "Apache-2.0")
 
 
 def test_an_erased_file_loses_its_text_and_does_not_come_back_by_path_or_by_content(

@@ -29,6 +29,10 @@ def group_of(split: Split) -> str:
         'password = "kX9' + 'vQ2mLp7Zr4T"',
         '{"api_key": "9f8a7b6c5d' + '4e3f2a1b0c"}',
         "url = 'postgresql://admin:hunter2" + "hunter2@db/prod'",
+        "get('https://git.corp/api?private_token=kX9vQ" + "2mLp7Zr4TnW8b')",
+        "token = 'github_pat_" + "11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuv'",
+        "key = 'AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q'",
+        'password = "kX9$' + 'vQ2m<Lp7Zr4T{"',
     ],
 )
 def test_secrets_are_seen(text: str) -> None:
@@ -40,6 +44,9 @@ def test_secrets_are_seen(text: str) -> None:
     [
         "password = os.environ['PASSWORD']",
         'password = "correct horse"',
+        "url = 'https://user:pass@host/path'",
+        "url = f'https://host/?token={settings.token_1}'",
+        'password = "${DATABASE_PASSWORD_1}"',
         'token = "your-token-here-123"',
         'api_key = "{settings.api_key_1}"',
         "def reset_password(user): ...",

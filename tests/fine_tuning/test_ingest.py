@@ -1,4 +1,4 @@
-"""Source code comes in once, changes come in again, and what is gone or erased stays out."""
+"""Source code comes in once, changes come in again, and what is gone, erased or under another license stays out."""
 
 from collections import Counter
 from pathlib import Path
@@ -42,7 +42,10 @@ def documents(world: World) -> dict[str, str]:
 
 
 def test_only_readable_source_code_of_ones_own_comes_in(world: World, folder: Path) -> None:
-    assert ingest(world.engine, folder) == Counter(new=2, skipped_other=1, skipped_unfit=6)
+    assert ingest(world.engine, folder) == Counter(
+        new=2, skipped_other=1, skipped_foreign_folder=2, skipped_generated=1, skipped_minified=1, skipped_empty=1,
+        skipped_binary=2, skipped_too_large=1,
+    )  # fmt: skip
     assert documents(world) == {"repo/app/main.py": "print('hello')\n", "repo/app/util.ts": "export const x = 1\n"}
 
 
@@ -70,3 +73,29 @@ def test_languages_can_be_chosen_and_a_missing_folder_is_named(world: World, fol
     assert ingest(world.engine, folder, languages=frozenset({"typescript"}))["new"] == 1
     with pytest.raises(UsageError, match="none"):
         ingest(world.engine, folder / "none")
+
+
+MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software"
+GPL = "# This program is free software under the terms of the GNU General Public License as published by the Free\n" \
+    "# Software Foundation; either version 3 of the License, or (at your option) any later version.\n"  # fmt: skip
+
+
+def test_code_under_a_license_that_is_not_allowed_stays_out_and_is_counted(world: World, folder: Path) -> None:
+    (folder / "LICENSE").write_text(MIT)
+    (folder / "app" / "copied.py").write_text(f"{GPL}x = 1\n")
+    (folder / "app" / "tagged.ts").write_text("// SPDX-License-Identifier: AGPL-3.0-only\nlet y = 1\n")
+    (folder / "lib" / "deep").mkdir(parents=True)
+    (folder / "lib" / "COPYING").write_text("GNU GENERAL PUBLIC LICENSE\n   Version 2, June 1991")
+    (folder / "lib" / "deep" / "theirs.py").write_text("z = 1\n")
+    counts = ingest(world.engine, folder)
+    assert (counts["new"], counts["skipped_license"]) == (2, 3)
+    with Session(world.engine) as session:
+        assert set(session.scalars(select(Document.license))) == {"MIT"}
+
+
+def test_what_is_no_longer_allowed_is_removed_the_next_time(world: World, folder: Path) -> None:
+    ingest(world.engine, folder)
+    (folder / "LICENSE").write_text("All rights reserved, and some words of a lawyer's own.")
+    assert ingest(world.engine, folder)["removed"] == 2
+    assert ingest(world.engine, folder, license_name="Proprietary")["new"] == 2
+    assert ingest(world.engine, folder, licenses=["unknown"])["unchanged"] == 2

@@ -153,6 +153,14 @@ def test_documents_come_with_their_language_and_one_group_a_file(world: World) -
     assert [item.group for item in items] == ["file:repo/a.rs", "file:repo/b.py"]
 
 
+def test_documents_under_a_license_that_is_not_allowed_are_not_learned_from(world: World) -> None:
+    world.document("a.py", "x = 1\n", license="GPL-3.0-or-later")
+    world.document("b.py", "y = 2\n", license="MIT")
+    items, reasons = found(world)
+    assert [item.group for item in items] == ["file:repo/b.py"]
+    assert reasons == {"license": 1}
+
+
 def test_reading_changes_nothing(world: World) -> None:
     world.document("a.py", "x = 1\n")
     assert read_items(world.engine) == read_items(world.engine)

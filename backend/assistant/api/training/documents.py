@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from assistant.api.deps import AdminDep, SessionDep
+from assistant.api.deps import AdminDep, ResourcesDep, SessionDep
 from assistant.api.schemas import Out, PlainText, Strict
 from assistant.services.people import audit
 from assistant.services.training import documents
-from assistant.services.training.documents import Upload
+from assistant.services.training.documents import Offer, Upload
 from codellama_core.documents import MAX_BYTES
 
 router = APIRouter(prefix="/api/admin/documents", tags=["admin"])
@@ -75,7 +75,11 @@ class UploadDocuments(Strict):
 
 
 class UploadResult(Out):
-    """What became of the files, counted: new, changed, unchanged, tombstoned, unknown_language, unfit."""
+    """What became of the files, counted: new, changed, unchanged, tombstoned; or why they were left out.
+
+    Left out: unknown_language, foreign_folder (such as node_modules), license (not one of TRAINING_LICENSES), empty,
+    too_large, binary, minified, generated.
+    """
 
     counts: dict[str, int]
 
@@ -103,10 +107,13 @@ async def list_documents(
 
 
 @router.post("")
-async def upload_documents(body: UploadDocuments, admin: AdminDep, session: SessionDep) -> UploadResult:
+async def upload_documents(
+    body: UploadDocuments, admin: AdminDep, session: SessionDep, resources: ResourcesDep
+) -> UploadResult:
     """Offer files for training; the next run learns from them."""
     files = [Upload(file.path, file.content) for file in body.files]
-    counts = await documents.take(session, admin.id, body.repo, body.license, files)
+    offer = Offer(body.repo, body.license, files)
+    counts = await documents.take(session, admin.id, offer, resources.settings.training_licenses)
     audit.record(session, admin.id, "documents.upload", body.repo, **counts)
     return UploadResult(counts=dict(counts))
 

@@ -2,8 +2,9 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from assistant.errors import NotFoundError
 from assistant.services.people.users import escaped
-from codellama_core.documents import Intake, SourceFile, is_fit, language_of
+from codellama_core.documents import Intake, SourceFile, defect_of, is_foreign, language_of
+from codellama_core.licenses import is_license_file, license_of_texts
 from codellama_core.models import Document
 
 INTAKE_LOCK = 0x646F6373
@@ -27,6 +29,15 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """Files of one repository; ``license_name`` stands in for what its license files say."""
+
+    repo: str
+    license_name: str | None
+    files: Sequence[Upload]
+
+
+@dataclass(frozen=True, slots=True)
 class Repo:
     """How many files, and characters, of a repository may be learned from, and how many have been erased."""
 
@@ -36,27 +47,42 @@ class Repo:
     erased: int
 
 
-async def take(
-    session: AsyncSession, user_id: uuid.UUID, repo: str, license_name: str | None, files: Sequence[Upload]
-) -> Counter[str]:
-    """Take files in; what became of them, counted: new, changed, unchanged, tombstoned, unknown_language, unfit."""
+async def take(session: AsyncSession, user_id: uuid.UUID, offer: Offer, licenses: Collection[str]) -> Counter[str]:
+    """Take files in; what became of them, counted.
+
+    New, changed, unchanged, tombstoned; or why not: unknown_language, foreign_folder, license (not among ``licenses``),
+    empty, too_large, binary, minified, generated.
+    """
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
-    return await session.run_sync(_take, user_id, repo, license_name, files)
+    return await session.run_sync(_take, user_id, offer, licenses)
 
 
-def _take(
-    session: Session, user_id: uuid.UUID, repo: str, license_name: str | None, files: Sequence[Upload]
-) -> Counter[str]:
-    intake, counts = Intake(session, repo, license_name, user_id), Counter[str]()
-    for file in files:
-        language = language_of(file.path)
-        if language is None:
-            counts["unknown_language"] += 1
-        elif not is_fit(file.content):
-            counts["unfit"] += 1
-        else:
-            counts[intake.take(SourceFile(file.path, language, file.content))] += 1
+def _take(session: Session, user_id: uuid.UUID, offer: Offer, licenses: Collection[str]) -> Counter[str]:
+    intake = Intake(session, offer.repo, offer.license_name, user_id, licenses)
+    under, counts = _licenses_of(offer.files), Counter[str]()
+    for file in offer.files:
+        counts[_taken(intake, file, under)] += 1
     return counts
+
+
+def _taken(intake: Intake, file: Upload, under: dict[PurePosixPath, str | None]) -> str:
+    path = PurePosixPath(file.path)
+    language = language_of(file.path)
+    if language is None:
+        return "unknown_language"
+    if any(map(is_foreign, path.parts[:-1])):
+        return "foreign_folder"
+    license_name = next((under[parent] for parent in path.parents if parent in under), None)
+    return defect_of(file.content) or intake.take(SourceFile(file.path, language, file.content, license_name))
+
+
+def _licenses_of(files: Iterable[Upload]) -> dict[PurePosixPath, str | None]:
+    """Folders that have license files, with what these say."""
+    texts: dict[PurePosixPath, list[str]] = {}
+    for file in files:
+        if is_license_file(file.path):
+            texts.setdefault(PurePosixPath(file.path).parent, []).append(file.content)
+    return {folder: license_of_texts(found) for folder, found in texts.items()}
 
 
 async def repos(session: AsyncSession) -> list[Repo]:

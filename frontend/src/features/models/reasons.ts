@@ -13,6 +13,8 @@ const REASONS: Record<string, string> = {
   tombstoned: 'file was erased',
   language: 'language is not trained on',
   too_long: 'too long',
+  over_limit: 'more than a run may learn from',
+  license: 'under a license that is not learned from',
   secret: 'has a password or key in it',
   duplicate: 'the same as another',
   near_duplicate: 'nearly the same as another',
