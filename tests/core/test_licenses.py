@@ -28,6 +28,7 @@ TEXTS = {
     "BSD-3-Clause": f"{BSD}\n * Neither the name of the holder",
     "Unlicense": "This is free and unencumbered software released into the public domain.",
     UNKNOWN: "Copyright Example Corp. Do as our lawyers say.",
+    "Proprietary": "Copyright (c) 2019 Example Corp. All rights reserved. Not to be given away.",
 }
 
 

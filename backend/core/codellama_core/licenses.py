@@ -47,6 +47,7 @@ _TEXTS: Final = (
 )  # fmt: skip
 """In order of trust where two begin at one place. An underscore is a space, so that this file is under none of them."""
 _PATTERNS: Final = tuple((name, re.compile(pattern.replace("_", " "))) for name, pattern in _TEXTS)
+_RESERVED = re.compile(r"all rights reserved|proprietary|confidential")
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+() \t-]+)")
 _DECORATION = re.compile(r"[\s#*/;\"'<>!]+")
 _LICENSE_FILE = re.compile(r"(?i)^(?:un)?licen[cs]es?(?:[.\-_].*)?$|^copying(?:[.\-_].*)?$")
@@ -60,8 +61,11 @@ def is_license_file(path: str) -> bool:
 
 
 def license_of_text(text: str) -> str:
-    """The license that a license file holds: the one that is named first; UNKNOWN when none is recognised."""
-    return _named(text) or UNKNOWN
+    """The license that a license file holds: the one that is named first; UNKNOWN when none is recognised.
+
+    A text that is none of them and reserves all rights is the owner's own: Proprietary.
+    """
+    return _named(text) or ("Proprietary" if _RESERVED.search(_DECORATION.sub(" ", text.lower())) else UNKNOWN)
 
 
 def license_of_texts(texts: Iterable[str]) -> str | None:

@@ -2210,7 +2210,10 @@ export type UploadedFile = {
 /**
  * UploadResult
  *
- * What became of the files, counted: new, changed, unchanged, tombstoned, unknown_language, unfit.
+ * What became of the files, counted: new, changed, unchanged, tombstoned; or why they were left out.
+ *
+ * Left out: unknown_language, foreign_folder (such as node_modules), license (not one of TRAINING_LICENSES), empty,
+ * too_large, binary, minified, generated.
  */
 export type UploadResult = {
     /**
