@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from codellama_core import registry
 from codellama_core.models import AuditLog, ModelAlias, ModelVersion, Replica, RunState, TrainingRun, VersionState
+from finetuning.checkpoints import Checkpoints
 from finetuning.context import Context
 from finetuning.errors import DataError, FinetuneError
 from finetuning.export import MANIFEST, MODEL
@@ -109,8 +110,8 @@ def _require_champion(session: Session, verdict: dict[str, Any]) -> None:
 
 def prune(context: Context) -> None:
     """Delete this run's scratch files, old versions that nobody serves or points to, and old runs' data."""
-    for name in ("checkpoint.pt", "base.gguf"):
-        (context.folder / name).unlink(missing_ok=True)
+    Checkpoints(context.folder).delete()
+    (context.folder / "base.gguf").unlink(missing_ok=True)
     models_dir, settings = context.environment.models_dir, context.settings.publish
     with Session(context.engine) as session, session.begin():
         for version in _unneeded(session, settings.keep_versions):

@@ -225,7 +225,7 @@ def test_sigterm_in_training_keeps_every_step_and_the_next_run_goes_on(
     assert kill(process, signal.SIGTERM) == 143
     run = world.run()
     assert run.state is RunState.RUNNING
-    assert (cli.models_dir / "runs" / str(run.id) / "checkpoint.pt").exists()
+    assert list((cli.models_dir / "runs" / str(run.id)).glob("checkpoint-*.pt"))
     steps = run.progress["step"]
     process = cli.start("run")
     wait_for("more steps", lambda: world.run().progress.get("step", 0) > steps, process)
