@@ -23,7 +23,7 @@ from finetuning.config import TrainSettings
 from finetuning.context import Context
 from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
-from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.learner import Learner, faster_compute, shuffled
 from finetuning.memory import Mode, choose_mode, need
 from finetuning.packing import Pack, pack
@@ -63,7 +63,7 @@ class Cursor:
 def train(context: Context) -> dict[str, Any]:
     """Train until a budget is used up or the dev loss stops falling; writes the best adapter in PEFT's format.
 
-    Raises FinetuneError when the loss is not a number, InterruptedRunError (checkpoint written) when told to stop.
+    Raises ConfigError when the loss is not a number, InterruptedRunError (checkpoint written) when told to stop.
     """
     torch.set_num_threads(context.environment.threads)
     settings = context.settings.train
@@ -150,7 +150,7 @@ class Trainer:
         cursor = self.cursor
         loss = self.learner.accumulate(part)
         if not math.isfinite(loss):
-            raise FinetuneError(f"The loss is not a number at step {cursor.step}: lower train.learning_rate.")
+            raise ConfigError(f"The loss is not a number at step {cursor.step}: lower train.learning_rate.")
         cursor.loss += loss
         cursor.targets += len(part.targets)
         cursor.tokens += part.ids.numel()

@@ -19,7 +19,7 @@ from finetuning.checkpoints import Checkpoints
 from finetuning.config import TrainSettings
 from finetuning.context import Context
 from finetuning.dataset import extract, read_rows
-from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.ingest import ingest
 from finetuning.learner import Learner, faster_compute
 from finetuning.memory import BITS, Mode
@@ -202,7 +202,7 @@ def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> N
 
 def test_a_loss_that_is_not_a_number_ends_the_run_with_a_sentence(context: Context) -> None:
     wild = context.settings.train.model_copy(update={"learning_rate": 1e30, "clip": 1e30, "warmup_steps": 0})
-    with pytest.raises(FinetuneError, match=r"not a number.*learning_rate"):
+    with pytest.raises(ConfigError, match=r"not a number.*learning_rate"):
         trainer(context, lambda rows: rows, wild).run(context.progress)
 
 
