@@ -1,9 +1,9 @@
-"""The model in training: frozen base, LoRA adapter by PEFT, optimizer, loss, and all of it as one checkpoint."""
+"""The model in training: frozen base, LoRA adapter by PEFT, optimizer, loss, and all that it needs to go on."""
 
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ from transformers import LlamaForCausalLM
 
 from finetuning.base_model import Shape
 from finetuning.config import TrainSettings
-from finetuning.files import replacing
 from finetuning.frozen_llama import adapted_llama
 from finetuning.frugal import target_loss
 from finetuning.memory import Mode
@@ -84,42 +83,37 @@ class Learner:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
 
-    def evaluate(self, packs: Sequence[Pack], check: Callable[[], None]) -> float:
-        """Mean negative log-likelihood per target, in nats; ``check`` is called between packs and may raise."""
-        total = 0.0
-        for pack in packs:
-            check()
-            with torch.no_grad():
-                total += self.loss(pack).item()
-        return total / sum(len(pack.targets) for pack in packs)
+    def measure(self, pack: Pack) -> float:
+        """A pack's summed loss; nothing is learned."""
+        with torch.no_grad():
+            return self.loss(pack).item()
+
+    def evaluate(self, packs: Sequence[Pack]) -> float:
+        """Mean negative log-likelihood per target, in nats."""
+        return sum(map(self.measure, packs)) / sum(len(pack.targets) for pack in packs)
 
     def adapter(self) -> dict[str, torch.Tensor]:
         """A copy of the adapter's tensors."""
         return {name: value.detach().clone() for name, value in get_peft_model_state_dict(self.model).items()}
 
-    def save(self, path: Path, state: State) -> None:
-        """Write everything that training needs to go on, and ``state``; the file is whole or the one before."""
-        content = {
+    def state(self) -> State:
+        """Everything that training needs to go on."""
+        return {
             "adapter": self.adapter(),
             "gradients": [p.grad for p in self.parameters],
             "optimizer": self._optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "squares": self.squares.state(),
-            "state": state,
         }
-        with replacing(path) as temporary:
-            torch.save(content, temporary)
 
-    def load(self, path: Path) -> State:
-        """Put everything back; returns the ``state`` that was saved with it."""
-        content = torch.load(path, weights_only=True)
-        set_peft_model_state_dict(self.model, content["adapter"])
-        for parameter, gradient in zip(self.parameters, content["gradients"], strict=True):
+    def restore(self, state: State) -> None:
+        """Go on from a ``state``."""
+        set_peft_model_state_dict(self.model, state["adapter"])
+        for parameter, gradient in zip(self.parameters, state["gradients"], strict=True):
             parameter.grad = gradient
-        self._optimizer.load_state_dict(content["optimizer"])
-        torch.set_rng_state(content["random"])
-        self.squares.load(content["squares"])
-        return cast(State, content["state"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        self.squares.load(state["squares"])
 
     def write_adapter(self, tensors: dict[str, torch.Tensor], folder: Path) -> None:
         """Write ``tensors`` the way PEFT does, so that ``PeftModel.from_pretrained`` loads them."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from codellama_core import registry
 from codellama_core.models import AuditLog, ModelAlias, ModelVersion, Replica, RunState, TrainingRun, VersionState
+from finetuning.checkpoints import Checkpoints
 from finetuning.context import Context
 from finetuning.errors import DataError, FinetuneError
 from finetuning.export import MANIFEST, MODEL
@@ -108,9 +109,12 @@ def _require_champion(session: Session, verdict: dict[str, Any]) -> None:
 
 
 def prune(context: Context) -> None:
-    """Delete this run's scratch files, old versions that nobody serves or points to, and old runs' data."""
-    for name in ("checkpoint.pt", "base.gguf"):
-        (context.folder / name).unlink(missing_ok=True)
+    """Delete this run's scratch files, old versions that nobody serves or points to, and old runs' data.
+
+    This run's own data stays, whatever the clock said when others began; who is alive is told by the database's clock.
+    """
+    Checkpoints(context.folder).delete()
+    (context.folder / "base.gguf").unlink(missing_ok=True)
     models_dir, settings = context.environment.models_dir, context.settings.publish
     with Session(context.engine) as session, session.begin():
         for version in _unneeded(session, settings.keep_versions):
@@ -120,7 +124,7 @@ def prune(context: Context) -> None:
                 session.flush()
                 shutil.rmtree(path.parent, ignore_errors=True)
         newest = select(TrainingRun.id).order_by(TrainingRun.started_at.desc()).limit(settings.keep_runs)
-        kept = {str(run_id) for run_id in session.scalars(newest)}
+        kept = {str(context.run_id), *(str(run_id) for run_id in session.scalars(newest))}
     for folder in (models_dir / "runs").iterdir():
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -128,7 +132,7 @@ def prune(context: Context) -> None:
 
 def _unneeded(session: Session, keep: int) -> list[ModelVersion]:
     used = set(session.scalars(select(ModelAlias.version_id)))
-    alive = Replica.heartbeat_at > datetime.now(UTC) - REPLICA_SEEN_WITHIN
+    alive = Replica.heartbeat_at > func.now() - REPLICA_SEEN_WITHIN
     used |= set(session.scalars(select(Replica.version_id).where(alive)))
     query = select(ModelVersion).where(ModelVersion.run_id.is_not(None), ModelVersion.state != VersionState.DELETED)
     versions = session.scalars(query.order_by(ModelVersion.created_at.desc())).all()

@@ -18,11 +18,12 @@ from codellama_core.models import Split
 from codellama_core.resources import limits
 from finetuning.adapter import FOLDER
 from finetuning.base_model import BaseModel
+from finetuning.checkpoints import Checkpoints
 from finetuning.config import TrainSettings
 from finetuning.context import Context
 from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
-from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.gguf_model import gguf_names
 from finetuning.importance import IMPORTANCE, write_importance
 from finetuning.learner import Learner, faster_compute, shuffled
@@ -33,13 +34,13 @@ from finetuning.rows import Row
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT: Final = "checkpoint.pt"
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(slots=True)
 class Cursor:
-    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way.
+    """Where training is. ``pack`` counts within the epoch; ``targets`` and ``loss`` belong to the step under way,
+    ``measured`` (summed losses of dev packs) to the judgement under way.
 
     ``compute`` and ``mode`` are those that the run began with: others would round differently.
     """
@@ -56,6 +57,7 @@ class Cursor:
     judged: int = -1
     best: float = math.inf
     stale: int = 0
+    measured: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     dev_losses: list[list[float]] = field(default_factory=list)
 
@@ -63,7 +65,7 @@ class Cursor:
 def train(context: Context) -> dict[str, Any]:
     """Train until a budget is used up or the dev loss stops falling; writes the best adapter in PEFT's format.
 
-    Raises FinetuneError when the loss is not a number, InterruptedRunError (checkpoint written) when told to stop.
+    Raises ConfigError when the loss is not a number, InterruptedRunError (checkpoint written) when told to stop.
     """
     torch.set_num_threads(context.environment.threads)
     settings = context.settings.train
@@ -86,14 +88,15 @@ class Trainer:
         if not rows:
             raise DataError("The data set has no training rows.")
         self._settings, self._rows, self._folder, self._shape = settings, rows, folder, base.shape
-        checkpoint = folder / CHECKPOINT
+        self._checkpoints = Checkpoints(folder)
         self._best: dict[str, torch.Tensor] = {}
-        state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
-        self.cursor = Cursor(**state["cursor"]) if state else cursor
+        newest = self._checkpoints.newest()
+        saved = torch.load(newest, weights_only=True) if newest else None
+        self.cursor = Cursor(**saved["cursor"]) if saved else cursor
         self.learner = Learner(base.folder, settings, DTYPES[self.cursor.compute], self.cursor.mode)
-        if state:
-            self.learner.load(checkpoint)
-            self._best = state["best"]
+        if saved:
+            self.learner.restore(saved["learner"])
+            self._best = saved["best"]
         self._dev = pack(dev, settings.sequence_length)
         self._total = self._steps()
         self._saved = self._ticked = time.monotonic()
@@ -142,8 +145,7 @@ class Trainer:
             if self._is_done():
                 return
             self._learn(next(packs))
-            if time.monotonic() - self._saved >= self._settings.checkpoint_seconds:
-                self._save()
+            self._save_when_due()
             progress.report(self._fraction(), {"curve": self._curve()}, eta_s=self._eta(), **self._figures())
 
     def _packs(self) -> Iterator[Pack]:
@@ -157,7 +159,7 @@ class Trainer:
         cursor = self.cursor
         loss = self.learner.accumulate(part)
         if not math.isfinite(loss):
-            raise FinetuneError(f"The loss is not a number at step {cursor.step}: lower train.learning_rate.")
+            raise ConfigError(f"The loss is not a number at step {cursor.step}: lower train.learning_rate.")
         cursor.loss += loss
         cursor.targets += len(part.targets)
         cursor.tokens += part.ids.numel()
@@ -187,7 +189,7 @@ class Trainer:
     def _judge(self, progress: Progress) -> None:
         """Measure the dev loss, keep the adapter if it is the best so far; without dev rows the latest is kept."""
         cursor = self.cursor
-        loss = self.learner.evaluate(self._dev, progress.check) if self._dev else -cursor.step
+        loss = self._dev_loss(progress) if self._dev else -cursor.step
         if loss < cursor.best:
             cursor.best, cursor.stale, self._best = loss, 0, self.learner.adapter()
         else:
@@ -197,9 +199,23 @@ class Trainer:
         cursor.judged = cursor.step
         self._tick()
 
+    def _dev_loss(self, progress: Progress) -> float:
+        """Mean loss per target of the dev rows, in nats. On slow machines it takes longer than may be lost."""
+        measured = self.cursor.measured
+        for part in self._dev[len(measured) :]:
+            progress.check()
+            measured.append(self.learner.measure(part))
+            self._save_when_due()
+        self.cursor.measured = []
+        return sum(measured) / sum(len(part.targets) for part in self._dev)
+
+    def _save_when_due(self) -> None:
+        if time.monotonic() - self._saved >= self._settings.checkpoint_seconds:
+            self._save()
+
     def _save(self) -> None:
-        state = {"cursor": asdict(self.cursor), "best": self._best}
-        self.learner.save(self._folder / CHECKPOINT, state)
+        content = {"learner": self.learner.state(), "cursor": asdict(self.cursor), "best": self._best}
+        self._checkpoints.save(lambda path: torch.save(content, path))
         self._saved = time.monotonic()
 
     def _steps(self) -> int:

@@ -209,7 +209,7 @@ def test_evaluation_changes_nothing_for_the_steps_after_it(demo_hf: Path, mode: 
         learner.accumulate(pack(16))
         learner.step(15, 0, 10)
         if evaluated:
-            learner.evaluate([pack(16, seed=2)], lambda: None)
+            learner.evaluate([pack(16, seed=2)])
         learner.accumulate(pack(16, seed=3))
         gradients.append([p.grad for p in learner.parameters])
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))

@@ -24,12 +24,13 @@ from sqlalchemy.orm import Session
 from codellama_core import registry
 from codellama_core.database import plain_url, sync_engine
 from codellama_core.models import Alias, ModelAlias, ModelVersion, Replica, RunState, TrainingRun, VersionState
+from finetuning.base_model import identity
 from finetuning.config import Settings
 from finetuning.ingest import ingest
 from finetuning.llama import LlamaModel
 from finetuning.pipeline import Pipeline
 from finetuning.publish import prune
-from finetuning.runs import RUN_LOCK, STAGES
+from finetuning.runs import RUN_LOCK, STAGES, open_run
 from tests.fine_tuning.world import OWN_SOURCE, Cli, World, make_context, settings
 
 PATIENCE_S = 300
@@ -225,7 +226,7 @@ def test_sigterm_in_training_keeps_every_step_and_the_next_run_goes_on(
     assert kill(process, signal.SIGTERM) == 143
     run = world.run()
     assert run.state is RunState.RUNNING
-    assert (cli.models_dir / "runs" / str(run.id) / "checkpoint.pt").exists()
+    assert list((cli.models_dir / "runs" / str(run.id)).glob("checkpoint-*.pt"))
     steps = run.progress["step"]
     process = cli.start("run")
     wait_for("more steps", lambda: world.run().progress.get("step", 0) > steps, process)
@@ -334,6 +335,36 @@ def test_old_versions_and_old_data_are_deleted_unless_served(at: At) -> None:
     prune(make_context(at.engine, Path(at.cli.environment["FINETUNE_BASE"]), models_dir, tidy))
     assert {path.name for path in (models_dir / "versions").iterdir()} == {str(run.id), "a day", "three days"}
     assert list((models_dir / "runs").iterdir()) == []
+
+
+def test_runs_that_a_clock_ahead_of_time_dated_do_not_push_out_the_present_one(
+    engine: Engine, tmp_path: Path, demo_hf: Path
+) -> None:
+    tidy = settings(publish={"keep_runs": 1})
+    context = make_context(engine, demo_hf, tmp_path, tidy)
+    with Session(engine) as session, session.begin():
+        later = context.record.read().started_at + timedelta(hours=7)
+        ahead = TrainingRun(stage="publish", base_model="x", settings={}, state=RunState.REJECTED, started_at=later)
+        session.add(ahead)
+        session.flush()
+        kept = {str(context.run_id), str(ahead.id)}
+    for name in (*kept, str(uuid.uuid4())):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    prune(context)
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == kept
+
+
+def test_a_run_is_gone_on_with_after_the_clock_went_back_or_forth(
+    engine: Engine, tmp_path: Path, demo_hf: Path
+) -> None:
+    first = make_context(engine, demo_hf, tmp_path, settings())
+    for hours in (6, -36):
+        with Session(engine) as session, session.begin():
+            session.get_one(TrainingRun, first.run_id).started_at += timedelta(hours=hours)
+        within = timedelta(hours=settings().publish.resume_within_hours)
+        again, resumed = open_run(engine, identity(demo_hf), settings().model_dump(mode="json"), within)
+        assert resumed
+        assert again.id == first.run_id
 
 
 def test_a_second_run_at_the_same_time_says_so_and_ends(run_cli: MakeCli) -> None:

@@ -1,10 +1,10 @@
 """Training: rows do not see each other, interrupted runs end like uninterrupted ones, PEFT reads the result."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,10 +15,11 @@ from transformers import LlamaForCausalLM
 from codellama_core.models import Split
 from finetuning.adapter import FOLDER
 from finetuning.base_model import BaseModel
+from finetuning.checkpoints import Checkpoints
 from finetuning.config import TrainSettings
 from finetuning.context import Context
 from finetuning.dataset import extract, read_rows
-from finetuning.errors import DataError, FinetuneError, InterruptedRunError
+from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.importance import IMPORTANCE
 from finetuning.ingest import ingest
 from finetuning.learner import Learner, faster_compute
@@ -45,17 +46,17 @@ def context(engine: Engine, tmp_path: Path, demo_hf: Path) -> Context:
 
 
 class StopAfter(Progress):
-    """Progress that is told to stop after a number of reports, as SIGTERM would."""
+    """Progress that is told to stop after a number of packs, learned or measured, as SIGTERM would."""
 
-    def __init__(self, record: RunRecord, reports: int) -> None:
+    def __init__(self, record: RunRecord, packs: int) -> None:
         super().__init__(record, "train", threading.Event(), quiet=True)
-        self._left = reports
+        self._left = packs
 
-    def report(self, fraction: float, details: Mapping[str, Any] | None = None, **figures: Any) -> None:
+    def check(self) -> None:
         self._left -= 1
         if self._left < 0:
             self.stop.set()
-        super().report(fraction, details, **figures)
+        super().check()
 
 
 def adapter_of(context: Context) -> bytes:
@@ -86,9 +87,9 @@ def test_a_run_stopped_three_times_learns_exactly_what_an_unbroken_one_learns(co
     context = replace(context, settings=chosen)
     unbroken = train(context)
     expected, importance = adapter_of(context), (context.folder / IMPORTANCE).read_bytes()
-    (context.folder / "checkpoint.pt").unlink()
-    for reports in (3, 5, 4):
-        broken = replace(context, progress=StopAfter(context.record, reports))
+    Checkpoints(context.folder).delete()
+    for packs in (2, 9, 6):  # the first stop is within the first judgement
+        broken = replace(context, progress=StopAfter(context.record, packs))
         with pytest.raises(InterruptedRunError):
             train(broken)
     resumed = train(context)
@@ -104,7 +105,7 @@ def test_the_importance_of_a_column_is_the_mean_square_of_what_was_learned_from(
     learner = Learner(context.base.folder, TrainSettings(), torch.float32, mode)
     learned, unseen = pack(read_rows(context.folder, Split.TRAIN)[:4], 256)[:2]
     learner.accumulate(learned)
-    learner.evaluate([unseen], lambda: None)
+    learner.measure(unseen)
     embedded = torch.from_numpy(context.base.weights.read("model.embed_tokens.weight").astype("float32"))[
         learned.ids[0]
     ]
@@ -114,6 +115,47 @@ def test_the_importance_of_a_column_is_the_mean_square_of_what_was_learned_from(
     squares = learner.squares
     assert torch.allclose(squares.sums[name] / squares.counts[name], read.square().mean(0).double(), rtol=1e-4)
     assert len(squares.sums) == 7 * context.base.shape.layers
+
+
+def newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoint-*.pt"), reverse=True)
+
+
+def test_a_damaged_checkpoint_costs_what_was_learned_since_the_one_before(context: Context) -> None:
+    often = context.settings.train.model_copy(update={"checkpoint_seconds": 0})
+    context = replace(context, settings=context.settings.model_copy(update={"train": often}))
+    unbroken = train(context)
+    expected = adapter_of(context)
+    Checkpoints(context.folder).delete()
+    with pytest.raises(InterruptedRunError):
+        train(replace(context, progress=StopAfter(context.record, 12)))
+    newest, before = newest_first(context.folder)
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    assert Checkpoints(context.folder).newest() == before
+    assert not newest.exists()
+    assert torch.load(before, weights_only=True)["cursor"]["pack"] > 0
+    assert train(context)["losses"] == unbroken["losses"]
+    assert adapter_of(context) == expected
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_ones_before(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for number in range(4):
+        checkpoints.save(partial(Path.write_text, data=str(number)))
+    assert [path.read_text() for path in newest_first(tmp_path)] == ["3", "2"]
+
+    def full(path: Path) -> None:
+        path.write_text("a part")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.save(full)
+    assert [path.read_text() for path in sorted(tmp_path.iterdir(), reverse=True)] == ["3", "2"]
+    for path in newest_first(tmp_path):
+        path.write_text("")
+    assert checkpoints.newest() is None, "and training begins anew"
 
 
 def test_the_curve_is_in_the_row_while_training_goes_on_and_in_the_report_afterwards(context: Context) -> None:
@@ -141,7 +183,7 @@ def test_the_dev_loss_falls_and_the_best_adapter_is_the_one_written(context: Con
     dev = pack(read_rows(context.folder, Split.DEV), 256)
     model = LlamaForCausalLM.from_pretrained(context.base.folder, dtype=torch.float32, local_files_only=True)
     learner = Learner(context.base.folder, context.settings.train, torch.float32)
-    before = learner.evaluate(dev, lambda: None)
+    before = learner.evaluate(dev)
     tuned = PeftModel.from_pretrained(model, str(context.folder / FOLDER))
     with torch.no_grad():
         total = sum(
@@ -179,7 +221,7 @@ def test_training_stops_when_the_dev_loss_no_longer_falls(context: Context) -> N
 
 def test_a_loss_that_is_not_a_number_ends_the_run_with_a_sentence(context: Context) -> None:
     wild = context.settings.train.model_copy(update={"learning_rate": 1e30, "clip": 1e30, "warmup_steps": 0})
-    with pytest.raises(FinetuneError, match=r"not a number.*learning_rate"):
+    with pytest.raises(ConfigError, match=r"not a number.*learning_rate"):
         trainer(context, lambda rows: rows, wild).run(context.progress)
 
 
