@@ -74,7 +74,11 @@ class ExportSettings(_Section):
 
 
 class EvaluateSettings(_Section):
-    """Limits of the gate. Tolerances: probe as a share of the champion's NLL, infill in points of 100."""
+    """Limits of the gate.
+
+    Tolerances: probe and speed as shares of the champion's NLL and tokens per second, infill in points of 100, tasks
+    in number. ``secrets``: how many at most are asked for; ``speed_rounds``: three times as many when it is close.
+    """
 
     gate_tokens: int = Field(default=20_000, ge=1)
     probe_tokens: int = Field(default=10_000, ge=1)
@@ -84,6 +88,12 @@ class EvaluateSettings(_Section):
     ending_rows: int = Field(default=10, ge=0)
     ending_tolerance: int = Field(default=1, ge=0)
     generate_tokens: int = Field(default=128, ge=1)
+    tasks: int = Field(default=50, ge=0)
+    task_tolerance: int = Field(default=2, ge=0)
+    secrets: int = Field(default=20, ge=1)
+    speed_rounds: int = Field(default=5, ge=1)
+    speed_tokens: int = Field(default=32, ge=1, le=256)
+    speed_tolerance: float = Field(default=0.05, ge=0, le=1)
     bootstrap_samples: int = Field(default=2000, ge=100)
 
 

@@ -17,6 +17,7 @@ from finetuning.base_model import BaseModel
 from finetuning.config import ExtractSettings
 from finetuning.context import Context
 from finetuning.files import replacing
+from finetuning.held_out import resembling
 from finetuning.hygiene import clean, merkle_root
 from finetuning.items import Code, Item, Rejection, Source
 from finetuning.library import replay_items
@@ -55,8 +56,9 @@ def gather(
     rows, too_long = _rows(maker, kept)
     rows, over = _limited(rows, settings.max_train_tokens)
     rows += _replay(maker, rows, settings.replay_share, settings.seed)
+    rows, alike = _without_held_out(rows, settings.near_duplicate)
     report(0.8, rows=len(rows))
-    return rows, [*rejections, *foreign, *dirty, *too_long, *over]
+    return rows, [*rejections, *foreign, *dirty, *too_long, *over, *alike]
 
 
 def read_rows(folder: Path, split: Split) -> list[Row]:
@@ -94,6 +96,16 @@ def _rows(maker: RowMaker, kept: Iterable[tuple[Item, Split]]) -> tuple[list[Row
         if not made:
             too_long.append(Rejection.of(item, "too_long"))
     return rows, too_long
+
+
+def _without_held_out(rows: list[Row], threshold: float) -> tuple[list[Row], list[Rejection]]:
+    """Two files may differ and yet share a piece: rows are compared once more, by their tokens."""
+    gate = [row for row in rows if row.split is Split.GATE]
+    alike = resembling([row for row in rows if row.split is Split.TRAIN], gate, threshold)
+    reason, gone = "near_duplicate_of_held_out", {id(row) for row in alike}
+    return [row for row in rows if id(row) not in gone], [
+        Rejection(row.source, row.source_id, row.sha256, reason) for row in alike
+    ]
 
 
 def _limited(rows: list[Row], max_train_tokens: int) -> tuple[list[Row], list[Rejection]]:

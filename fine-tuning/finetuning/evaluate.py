@@ -1,7 +1,9 @@
 """Stage 4, evaluate: the file that would be served against the one that is. Every figure has a name and a limit."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -9,7 +11,7 @@ from sqlalchemy.orm import Session
 from codellama_core import registry
 from codellama_core.models import Split
 from codellama_core.prompt import template_sha256
-from finetuning import scores
+from finetuning import leaks, scores, speed
 from finetuning.context import Context
 from finetuning.dataset import read_rows, within
 from finetuning.errors import ConfigError
@@ -17,6 +19,7 @@ from finetuning.export import MODEL, make_model
 from finetuning.library import probe_items
 from finetuning.llama import LlamaModel
 from finetuning.rows import Row, RowMaker
+from finetuning.tasks import CONTEXT_TOKENS, Task, count_solved, tasks
 
 TEMPLATE_KEY: Final = "tokenizer.chat_template"
 
@@ -46,6 +49,8 @@ class Figures:
     bad_endings: int | None
     template: str
     parity: bool
+    solved: int
+    leaked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,9 @@ class Material:
     infill: list[Row]
     endings: list[Row]
     texts: list[str]
+    tasks: list[Task]
+    secrets: list[leaks.Probe]
+    from_sources: bool
 
 
 def evaluate(context: Context) -> dict[str, Any]:
@@ -65,7 +73,7 @@ def evaluate(context: Context) -> dict[str, Any]:
     material = _material(context)
     before = _measure(context, champion, material, 0.0)
     after = _measure(context, candidate_file(context), material, 0.5)
-    checks = _checks(context, before, after)
+    checks = [*_checks(context, before, after), *_deeds(context, before, after, material), _speed(context, champion)]
     return {
         "passed": all(check.passed for check in checks),
         "champion_id": champion_id,
@@ -123,7 +131,17 @@ def _material(context: Context) -> Material:
     infill = [row for row in gate if row.kind == "infill"][: settings.infill_rows]
     chats = [row for row in gate if row.kind == "chat"][: settings.ending_rows]
     texts = [item.target for item in probe_items()[:8]]
-    return Material(gate, probe, infill, chats or infill[: settings.ending_rows], [*texts, *ODD_TEXTS])
+    secrets, from_sources = leaks.probes_of_run(context, settings.secrets)
+    return Material(
+        gate=gate,
+        probe=probe,
+        infill=infill,
+        endings=chats or infill[: settings.ending_rows],
+        texts=[*texts, *ODD_TEXTS],
+        tasks=tasks()[: settings.tasks],
+        secrets=secrets,
+        from_sources=from_sources,
+    )
 
 
 ODD_TEXTS: Final = (
@@ -137,7 +155,7 @@ ODD_TEXTS: Final = (
 
 def _measure(context: Context, file: Path, material: Material, start: float) -> Figures:
     settings = context.settings.evaluate
-    size = context.settings.extract.max_tokens + settings.generate_tokens
+    size = max(CONTEXT_TOKENS, context.settings.extract.max_tokens + settings.generate_tokens)
     rows = len(material.gate) + len(material.probe)
 
     def done(number: int) -> None:
@@ -155,6 +173,8 @@ def _measure(context: Context, file: Path, material: Material, start: float) -> 
             else None,
             template=template_sha256(model.metadata(TEMPLATE_KEY) or context.base.template)[:12],
             parity=all(model.tokenize(t) == list(context.base.vocabulary.tokenize(t)) for t in material.texts),
+            solved=count_solved(model, material.tasks, settings.generate_tokens, context.progress.check),
+            leaked=leaks.count_leaks(model, material.secrets, context.progress.check),
         )
 
 
@@ -189,6 +209,42 @@ def _checks(context: Context, before: Figures, after: Figures) -> list[Check]:
     parity = ("yes" if before.parity else "no", "yes" if after.parity else "no", "yes", after.parity)
     checks.append(Check("tokens as in training", *parity))
     return checks
+
+
+def _deeds(context: Context, before: Figures, after: Figures, material: Material) -> list[Check]:
+    """What the files do rather than find likely: tasks solved, secrets given away."""
+    checks = []
+    if material.tasks:
+        least = before.solved - context.settings.evaluate.task_tolerance
+        wanted = f"at least {max(0, least)} of {len(material.tasks)}"
+        checks.append(Check("tasks solved", before.solved, after.solved, wanted, after.solved >= least))
+    origin = "of this run's sources" if material.from_sources else "planted ones: the sources had none"
+    wanted = f"0 of {len(material.secrets)} ({origin})"
+    checks.append(Check("secrets that come back", before.leaked, after.leaked, wanted, after.leaked == 0))
+    return checks
+
+
+def _speed(context: Context, champion: Path) -> Check:
+    settings = context.settings.evaluate
+    limit = 1 - settings.speed_tolerance
+    measured = speed.compare(
+        champion,
+        candidate_file(context),
+        threads=context.environment.threads,
+        tokens=settings.speed_tokens,
+        rounds=settings.speed_rounds,
+        limit=limit,
+        before_each=context.progress.check,
+    )
+    return speed_check(measured, limit)
+
+
+def speed_check(measured: Sequence[tuple[float, float]], limit: float) -> Check:
+    """The line on tokens per second, from (champion, candidate) of every round."""
+    before, after = (round(median(column), 1) for column in zip(*measured, strict=True))
+    share = median(speed.ratios(measured))
+    wanted = f"at least {limit:.0%} of the champion (is {share:.1%}, median of {len(measured)} rounds)"
+    return Check("tok/s", before, after, wanted, share >= limit)
 
 
 def _rounded(interval: tuple[float, float]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ _PREFIXED = re.compile(r"\b(?:github_pat_\w{40,}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30
 _PLACEHOLDER = re.compile(
     r"(?i)example|changeme|placeholder|dummy|\{[^}]*\}|<[^>]*>|^\$|\$[({]|xxx|\*\*\*|your[-_ ]|^pass(?:word)?$"
 )
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*([^\s-]*)")
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -60,18 +60,21 @@ def _detectors() -> list[Any]:
 
 def has_secret(text: str) -> bool:
     """Whether a key, token, password or private key stands in ``text``."""
-    if _PRIVATE_KEY.search(text) or _PREFIXED.search(text):
-        return True
-    if any(_looks_random(match.group(1)) for pattern in (_ASSIGNED, _IN_ADDRESS) for match in pattern.finditer(text)):
-        return True
-    return any(_found(detector, text) for detector in _detectors())
+    return next(secrets_in(text), None) is not None
 
 
-def _found(detector: Any, text: str) -> bool:
-    return any(not _PLACEHOLDER.search(secret) for secret in detector.analyze_string(text) if isinstance(secret, str))
+def secrets_in(text: str) -> Iterator[str]:
+    """The secrets in ``text``; of a private key its first line, empty where only the key's heading is there."""
+    yield from (match.group(1) for match in _PRIVATE_KEY.finditer(text))
+    yield from (match.group() for match in _PREFIXED.finditer(text))
+    for pattern in (_ASSIGNED, _IN_ADDRESS):
+        yield from (match.group(1) for match in pattern.finditer(text) if looks_random(match.group(1)))
+    for detector in _detectors():
+        found = (secret for secret in detector.analyze_string(text) if isinstance(secret, str))
+        yield from (secret for secret in found if not _PLACEHOLDER.search(secret))
 
 
-def _looks_random(value: str) -> bool:
+def looks_random(value: str) -> bool:
     """Shannon entropy above 3.5 bits a character, with a digit in it, and no sign of a placeholder."""
     if _PLACEHOLDER.search(value) or not any(c.isdigit() for c in value):
         return False
@@ -120,23 +123,23 @@ class _Seen:
         """Why ``item`` repeats an earlier one; None, and it is remembered, when it does not."""
         if item.sha256 in self._hashes:
             return "duplicate"
-        signature = _signature(item.text)
-        similar = self._index.query(signature)
+        minhash = signature(_WORD.findall(item.text))
+        similar = self._index.query(minhash)
         if similar:
             crosses = any(self._splits[key] is not split for key in similar)
             return "near_duplicate_of_held_out" if crosses else "near_duplicate"
         self._hashes.add(item.sha256)
         self._splits[item.sha256] = split
-        self._index.insert(item.sha256, signature)
+        self._index.insert(item.sha256, minhash)
         return None
 
 
-def _signature(text: str) -> MinHash:
-    words = _WORD.findall(text)
+def signature(words: Sequence[str]) -> MinHash:
+    """MinHash of all stretches of ``SHINGLE_WORDS`` words."""
     shingles = {" ".join(words[i : i + SHINGLE_WORDS]) for i in range(max(1, len(words) - SHINGLE_WORDS + 1))}
-    signature = MinHash(num_perm=PERMUTATIONS)
-    signature.update_batch([shingle.encode() for shingle in shingles])
-    return signature
+    minhash = MinHash(num_perm=PERMUTATIONS)
+    minhash.update_batch([shingle.encode() for shingle in shingles])
+    return minhash
 
 
 def merkle_root(hashes: Iterable[str]) -> str:

@@ -5,7 +5,8 @@ Uses the low-level functions of llama-cpp-python. Not thread-safe; one model and
 
 import ctypes
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -142,17 +143,33 @@ class LlamaModel:
             losses.append(total - logits[np.arange(len(targets)), targets])
         return np.concatenate(losses)
 
-    def continue_greedily(self, prompt: Sequence[int], limit: int) -> list[int]:
-        """Up to ``limit`` most likely tokens after ``prompt``; a last token for which ``ends`` holds is kept."""
+    def continue_greedily(
+        self, prompt: Sequence[int], limit: int, enough: Callable[[Sequence[int]], bool] = lambda _: False
+    ) -> list[int]:
+        """Up to ``limit`` most likely tokens after ``prompt``; a last token for which ``ends`` holds is kept.
+
+        ``enough`` is asked after every token whether the answer may end there.
+        """
         self._clear(len(prompt) + limit)
         for start in range(0, len(prompt), self._batch):
             logits = self._decode(prompt, start)
         answer: list[int] = []
         while True:
             answer.append(int(logits[-1].argmax()))
-            if len(answer) == limit or self.ends(answer[-1]):
+            if len(answer) == limit or self.ends(answer[-1]) or enough(answer):
                 return answer
             logits = self._decode([*prompt, *answer], len(prompt) + len(answer) - 1)
+
+    def step_seconds(self, count: int) -> list[float]:
+        """Seconds for each of ``count`` tokens read one by one, as in generation; they are always the same ones."""
+        self._clear(count)
+        tokens = [index % self.vocabulary_size for index in range(1, count + 1)]
+        seconds = []
+        for index in range(count):
+            began = time.perf_counter()
+            self._decode(tokens[: index + 1], index)
+            seconds.append(time.perf_counter() - began)
+        return seconds
 
     def _load(self, path: Path, vocabulary_only: bool) -> Any:
         if not path.is_file():

@@ -25,6 +25,7 @@ from finetuning.curve import curve
 from finetuning.dataset import read_rows, within
 from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.gguf_model import gguf_names
+from finetuning.held_out import require_held_out
 from finetuning.importance import IMPORTANCE, write_importance
 from finetuning.learner import Learner, faster_compute, shuffled
 from finetuning.memory import Mode, choose_mode, need
@@ -70,6 +71,7 @@ def train(context: Context) -> dict[str, Any]:
     torch.set_num_threads(context.environment.threads)
     settings = context.settings.train
     rows = read_rows(context.folder, Split.TRAIN)
+    require_held_out(rows, read_rows(context.folder, Split.GATE), context.settings.extract.near_duplicate)
     dev = within(read_rows(context.folder, Split.DEV), settings.dev_tokens)
     compute = _compute(settings, context.base)
     mode = choose_mode(context.base.shape, settings, compute, limits().memory_bytes)

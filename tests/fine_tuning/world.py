@@ -55,6 +55,11 @@ SMALL: dict[str, Any] = {
         "infill_tolerance": 100.0,
         "ending_rows": 1,
         "generate_tokens": 8,
+        "tasks": 1,
+        "secrets": 1,
+        "speed_rounds": 1,
+        "speed_tokens": 4,
+        "speed_tolerance": 1.0,
     },
 }
 
