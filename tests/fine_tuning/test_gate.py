@@ -16,14 +16,17 @@ from finetuning.context import Context
 from finetuning.dataset import SNAPSHOT, extract, read_rows
 from finetuning.errors import ConfigError, DataError
 from finetuning.evaluate import evaluate, speed_check
-from finetuning.export import export
+from finetuning.export import MODEL, export
+from finetuning.files import write_json
+from finetuning.gguf_model import write_model
+from finetuning.hygiene import split_of
 from finetuning.ingest import ingest
 from finetuning.items import Code, Item, Source
 from finetuning.leaks import Probe, count_leaks, gives_away, probes, probes_of_run
 from finetuning.llama import LlamaModel
 from finetuning.speed import is_close
 from finetuning.train import train
-from tests.fine_tuning.world import OWN_SOURCE, make_context, settings
+from tests.fine_tuning.world import OWN_SOURCE, World, make_context, settings
 
 Rows = list[dict[str, Any]]
 SECRET = "q7Zt2Lw9Xc4Vb8Nm1Kj6Hg3F"
@@ -121,6 +124,44 @@ def test_no_training_row_resembles_a_gate_row(context: Context) -> None:
     gate = {row.group for row in read_rows(context.folder, Split.GATE)}
     assert gate
     assert gate.isdisjoint(row.group for row in read_rows(context.folder, Split.TRAIN))
+
+
+def test_a_piece_that_a_gate_file_has_too_is_left_out_of_training_though_the_files_differ(
+    engine: Engine, world: World, tmp_path: Path, demo_hf: Path
+) -> None:
+    shared = f"class Shared:\n    def all(self):\n{assignments('shared', 10, 8)}"
+    world.document(path_in(Split.GATE), f"{shared}def gate():\n{assignments('judged', 60, 4)}")
+    world.document(path_in(Split.TRAIN), f"{shared}def train():\n{assignments('learned', 60, 4)}")
+    context = make_context(engine, demo_hf, tmp_path, settings())
+    assert extract(context)["rejected"] == {"near_duplicate_of_held_out": 1}
+    assert any(row.source is Source.DOCUMENT for row in read_rows(context.folder, Split.TRAIN))
+
+
+def assignments(word: str, count: int, indent: int) -> str:
+    return "".join(f"{' ' * indent}{word}_{number} = compute({number}, '{word}')\n" for number in range(count))
+
+
+def path_in(split: Split) -> str:
+    paths = (f"{number}.py" for number in range(1000))
+    return next(path for path in paths if split_of(f"file:repo/{path}", 0.2, 0.1) is split)
+
+
+def test_a_verdict_says_how_many_secrets_of_the_sources_were_asked_for_and_none_of_them(
+    engine: Engine, world: World, tmp_path: Path, demo_hf: Path
+) -> None:
+    little = {"gate_tokens": 1, "probe_tokens": 1, "infill_rows": 0, "ending_rows": 0}
+    context = make_context(engine, demo_hf, tmp_path, settings(evaluate=little, export={"quantization": "F16"}))
+    world.document(path_in(Split.GATE), assignments("judged", 60, 0))
+    world.document("billing.py", f'URL = "https://billing.internal/"\napi_key = "{SECRET}"\n')
+    write_json(context.folder / "extract.json", extract(context))
+    write_model(context.base, context.staging / MODEL)
+    verdict = evaluate(context)
+    thresholds = {check["check"]: check["threshold"] for check in verdict["checks"]}
+    assert thresholds["secrets that come back"] == "0 of 1 (of this run's sources)"
+    assert thresholds["tasks solved"].endswith("of 1")
+    assert "median of 1 rounds" in thresholds["tok/s"]
+    assert SECRET not in str(verdict)
+    assert not [path for path in context.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
 def test_wrong_labels_are_refused(context: Context) -> None:
