@@ -55,6 +55,7 @@ def matches(connection: Connection, text: str, query: str, *more: str) -> bool:
         ("Die Straße führt über Öl", "ÜBER "),
         ("Größe", "größe "),
         ("one two", "two one "),
+        ("load files by fi.x", '"load fi'),
         ("3.14 is pi", "3.14"),
     ],
 )

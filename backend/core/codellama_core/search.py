@@ -90,15 +90,11 @@ def vector(user_id: uuid.UUID, created_at: datetime, *texts: str) -> str:
         position += 1  # no phrase goes from one text into the next
     for text in texts:
         for word in wholes(text[:MAX_INDEXED]):
-            places.setdefault(word, [])
+            places.setdefault(word, [_MOST_POSITION])  # without a place no phrase with an unfinished word would match
     owner = mark(user_id)
     lexemes = [week_word(user_id, week_of(created_at))]
-    lexemes += [f"'{owner}{word}'" + _at(positions) for word, positions in places.items()]
+    lexemes += [f"'{owner}{word}':" + ",".join(map(str, positions)) for word, positions in places.items()]
     return " ".join(lexemes)
-
-
-def _at(positions: list[int]) -> str:
-    return ":" + ",".join(map(str, positions)) if positions else ""
 
 
 def terms(query: str) -> list[Term]:
