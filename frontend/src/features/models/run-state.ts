@@ -1,6 +1,7 @@
 import type { RunState, TrainingRun } from '@/api/generated';
 import type { Tone } from '@/components/ui/badge';
 import { formatSeconds } from '@/lib/format';
+import { verdictOf } from './verdict';
 
 export const STATES: Record<RunState, { words: string; tone: Tone }> = {
   running: { words: 'Running', tone: 'accent' },
@@ -21,6 +22,11 @@ export function durationOf(run: TrainingRun): string {
   return `took ${formatSeconds((Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000)}`;
 }
 
+function failedChecks(run: TrainingRun): string {
+  const failed = verdictOf(run.verdict)?.checks.filter(({ passed }) => !passed) ?? [];
+  return failed.length ? ` (${failed.map(({ check }) => check).join(', ')})` : '';
+}
+
 /** What somebody should know or do about a run; null when all is as it should be. */
 export function adviceFor(
   run: TrainingRun,
@@ -30,7 +36,7 @@ export function adviceFor(
   if (run.state === 'rejected')
     return {
       tone: 'warning',
-      text: 'The new version did not measure better, so nothing changed: the version before it goes on answering. More ratings and corrections give the next run more to learn from.',
+      text: `The gate refused the new version${failedChecks(run)}, so nothing changed: the version before it goes on answering. More ratings and corrections give the next run more to learn from.`,
     };
   if (run.state === 'nothing_to_do')
     return {
