@@ -86,7 +86,9 @@ describe('the documents', () => {
     const sent = serve([], () => {
       if (sent.length === 2 && failures-- > 0)
         return HttpResponse.json({ detail: 'The database cannot be reached.' }, { status: 503 });
-      return HttpResponse.json({ counts: { new: 90, unfit: 10 } });
+      return HttpResponse.json({
+        counts: { new: 90, generated: 4, empty: 3, license: 2, a_later_reason: 1 },
+      });
     });
     renderApp('/admin/documents');
     const files = Array.from({ length: 200 }, (_, i) => inFolder(`tools/${i}.py`));
@@ -98,7 +100,10 @@ describe('the documents', () => {
     await userEvent.click(within(dialog).getByRole('button', { name: 'Go on' }));
     const outcome = await within(dialog).findByRole('status');
     expect(outcome).toHaveTextContent('new180');
-    expect(outcome).toHaveTextContent('generated, minified or empty20');
+    expect(outcome).toHaveTextContent('generated8');
+    expect(outcome).toHaveTextContent('empty6');
+    expect(outcome).toHaveTextContent('under a license that is not learned from4');
+    expect(outcome).toHaveTextContent(/a later reason2/i);
     expect(sent.map(({ files: portion }) => portion[0]?.path)).toEqual(['0.py', '100.py', '100.py']);
   });
 

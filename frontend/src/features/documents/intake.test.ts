@@ -52,6 +52,6 @@ describe('files that were chosen', () => {
   });
 
   it('are counted over all portions', () => {
-    expect(added({ new: 2 }, { new: 1, unfit: 3 })).toEqual({ new: 3, unfit: 3 });
+    expect(added({ new: 2 }, { new: 1, empty: 3 })).toEqual({ new: 3, empty: 3 });
   });
 });

@@ -5,7 +5,7 @@ import { Field } from '@/components/ui/field';
 import { Notice } from '@/components/ui/notice';
 import { Progress } from '@/components/ui/progress';
 import { MAX_LICENSE_CHARACTERS, MAX_REPO_CHARACTERS } from '@/config/app';
-import { formatBytes, formatCount, percent } from '@/lib/format';
+import { formatBytes, formatCount, humanize, percent } from '@/lib/format';
 import { OUTCOMES, refusalSentences, type Sifted } from './intake';
 import { type UploadState, useUpload } from './use-upload';
 
@@ -148,13 +148,14 @@ function Sending({ sent, total }: { sent: number; total: number }) {
 
 /** What became of the files, counted. */
 function Outcome({ state, total }: { state: UploadState; total: number }) {
-  const known = Object.keys(OUTCOMES).filter((name) => (state.counts[name] ?? 0) > 0);
+  const names = [...new Set([...Object.keys(OUTCOMES), ...Object.keys(state.counts)])];
+  const met = names.filter((name) => (state.counts[name] ?? 0) > 0);
   return (
     <div role="status" className="flex flex-col gap-3">
       <ul className="flex flex-col gap-1 text-sm tabular-nums">
-        {known.map((name) => (
+        {met.map((name) => (
           <li key={name} className="flex justify-between gap-4 border-b pb-1 last:border-b-0">
-            <span>{OUTCOMES[name]}</span>
+            <span>{OUTCOMES[name] ?? humanize(name)}</span>
             <span className="font-medium">{formatCount(state.counts[name] ?? 0)}</span>
           </li>
         ))}
