@@ -76,7 +76,16 @@ def test_measuring_stops_at_its_limit() -> None:
 
     points = measure(run, limit_s=3.5)
     assert sum(spent) < 3.5
-    assert list(points) == [1, 2, 4, 8]
+    assert list(points) == [1, 2, 4, 16]
+
+
+def test_on_a_slow_machine_the_steps_that_prompts_are_read_in_are_measured_before_the_odd_one_of_eight() -> None:
+    """As seen with a 7B on two cores without AVX-512: the 9 seconds that there were ended behind 8 rows."""
+    slow = {1: 0.32, 2: 0.54, 4: 0.77, 8: 2.0, 16: 1.9, 32: 2.9}
+    points = measure(lambda rows: slow[rows])
+    assert {16, 32} <= points.keys()
+    rows = StepCurve(points, max_rows=512).prefill_rows(1, 1000, together=True) + 1
+    assert rows >= 48
 
 
 def test_one_stall_does_not_spoil_the_measurement() -> None:

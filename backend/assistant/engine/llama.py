@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import logging
 import mmap
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,9 @@ _TUNED: dict[str, tuple[bool, KvCosts]] = {}
 """By the description of a model, what ``tune`` has found in this process: flash attention or not, and the costs."""
 CLEARLY = 0.9
 """How much faster flash attention has to be: saved prefixes fit one kind, so the choice has to be a stable one."""
+OBVIOUS = (0.6, 1.4)
+"""Ratios beyond which one comparison is enough; between them the median of ``COMPARISONS`` decides."""
+COMPARISONS = 3
 DRAFTS = 31
 """Rows beside one of each sequence for which logits can be computed in one decode."""
 
@@ -119,8 +123,8 @@ class LlamaModel:
         """
         if self._options.flash_attention or self.description in _TUNED or self.n_seq_max < 2:
             return
-        plain = measure_attention(self, clock, skips_others=False)
-        faster = self._options.flash_attention is None and self._try_flash(clock) < plain.step_s * CLEARLY
+        plain = measure_attention(self, clock, with_costs=True)
+        faster = self._options.flash_attention is None and self._flash_to_plain(plain.step_s, clock) < CLEARLY
         self.kv_costs = KvCosts() if faster else plain.costs
         _TUNED[self.description] = faster, self.kv_costs
         self._options = replace(self._options, flash_attention=faster)
@@ -132,15 +136,27 @@ class LlamaModel:
             extra={"plain_ms": round(plain.step_s * 1e3, 1), "cells_us": plain.costs.in_us()},
         )  # fmt: skip
 
-    def _try_flash(self, clock: Callable[[], float]) -> float:
-        """How long steps take with flash attention, in a small context beside this one."""
+    def _flash_to_plain(self, plain_s: float, clock: Callable[[], float]) -> float:
+        """Time with flash attention to that without, which was just ``plain_s``; the former in a small context beside.
+
+        They take turns, because a machine's speed can change by half from one second to the next.
+        """
         plain, options = (self._context, self._memory), self._options
         self._open_context(replace(options, n_ctx=min(options.n_ctx, 2 * DEPTH), flash_attention=True))
-        flash_s = measure_attention(self, clock, skips_others=True).step_s
-        _lib.llama_free(self._context)
-        self._context, self._memory, self._options = *plain, options
-        logger.info("flash attention has been tried", extra={"flash_ms": round(flash_s * 1e3, 1)})
-        return flash_s
+        flash, ratios = (self._context, self._memory), list[float]()
+        try:
+            while True:
+                ratios.append(measure_attention(self, clock, with_costs=False).step_s / plain_s)
+                if len(ratios) == COMPARISONS or not OBVIOUS[0] < ratios[0] < OBVIOUS[1]:
+                    break
+                self._context, self._memory = plain
+                plain_s = measure_attention(self, clock, with_costs=False).step_s
+                self._context, self._memory = flash
+        finally:
+            _lib.llama_free(flash[0])
+            self._context, self._memory, self._options = *plain, options
+        logger.info("flash attention has been tried", extra={"to_plain": [round(ratio, 2) for ratio in ratios]})
+        return statistics.median(ratios)
 
     def set_threads(self, threads: int) -> None:
         """Change the number of threads, for example after a warm-up with one."""

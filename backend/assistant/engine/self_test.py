@@ -28,10 +28,10 @@ class Attention:
     costs: KvCosts
 
 
-def measure_attention(model: Model, clock: Callable[[], float], *, skips_others: bool) -> Attention:
+def measure_attention(model: Model, clock: Callable[[], float], *, with_costs: bool) -> Attention:
     """Attention behind as many cells as there is room for, ``DEPTH`` at most. The model has two sequences or more.
 
-    Where it ``skips_others``, the cells of others cost nothing.
+    Without ``with_costs`` these are nothing, as they are where attention skips the cells of others.
 
     To read so many tokens would take half a minute on a 7B. Instead a few are read and their cells restored again and
     again, into sequences whose cells are then all shared with one: it attends to every copy, at the same positions.
@@ -62,7 +62,7 @@ def measure_attention(model: Model, clock: Callable[[], float], *, skips_others:
             model.apply(Copy(filled // rows + 1, 0, rows))
             filled += rows
         one_s, many_s = best(lambda: step(rows, 1)), best(lambda: step(rows, MANY_ROWS))
-        if skips_others:
+        if not with_costs:
             return Attention(one_s + many_s, KvCosts())
         _empty(model)
         moved_s = best(lambda: model.restore(1, saved)) + best(lambda: model.save(1))

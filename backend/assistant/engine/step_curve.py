@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 
 POINTS = (1, 2, 4, 8, 16, 32)
+ORDER = (1, 2, 4, 16, 32, 8)
+"""8 rows come last: they can be slower than 16, and what they would say of more rows is wrong."""
 LEAST_STEP_S = 0.1
 LONE_FACTOR = 4
 """A prompt that nobody else waits for is read in steps this many times longer: large batches read faster."""
@@ -21,25 +23,31 @@ SLACK = 1.5
 """How much longer than wanted a step may take rather than leave out a tile: behind deep contexts all take longer."""
 
 
-def measure(run: Callable[[int], float], limit_s: float = 9.0) -> dict[int, float]:
+def measure(run: Callable[[int], float], limit_s: float = 15.0) -> dict[int, float]:
     """Seconds of a step by its rows, the best of up to three; ``run(rows)`` does one and returns its seconds.
 
-    Stops before a point that would pass ``limit_s`` in total. A 7B model takes most of it, a small one some
-    milliseconds. The first, cold run does not count. What looks slower a row than fewer rows are is run again: it may
-    have been a stall, and would be believed for good.
+    Stops before a point that would pass ``limit_s`` in total. A 7B model takes half of it on two fast cores and most on
+    slow ones, a small one some milliseconds. The first, cold run does not count. What looks slower a row than fewer
+    rows are is run again: it may have been a stall, and would be believed for good.
     """
     spent = run(1)
     points: dict[int, float] = {}
-    for rows in POINTS:
+    for rows in ORDER:
+        if points and spent + _expected(points, rows) > limit_s:
+            break
         runs = [run(rows)]
-        slow = runs[0] / rows > min((took / fewer for fewer, took in points.items()), default=0.0)
+        slow = runs[0] / rows > min((took / fewer for fewer, took in points.items() if fewer < rows), default=0.0)
         while len(runs) < 3 and (sum(runs) < 0.1 or ((rows <= 4 or slow) and len(runs) < 2)):
             runs.append(run(rows))
         points[rows] = min(runs)
         spent += sum(runs)
-        if spent + 2 * points[rows] > limit_s:
-            break
     return points
+
+
+def _expected(points: Mapping[int, float], rows: int) -> float:
+    """Seconds of so many rows if each takes as long as with the most that were fewer."""
+    fewer = max(each for each in points if each < rows)
+    return points[fewer] * rows / fewer
 
 
 class StepCurve:
