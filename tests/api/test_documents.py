@@ -46,6 +46,21 @@ def test_code_of_others_and_under_other_licenses_is_left_out(client: httpx.Clien
     assert (document["path"], document["license"]) == ("lib/free.py", "Apache-2.0")
 
 
+def test_a_license_holds_for_every_portion_of_a_repository_that_it_is_sent_with(client: httpx.Client) -> None:
+    gpl = {"path": "COPYING", "content": "GNU GENERAL PUBLIC LICENSE\n Version 3, 29 June 2007"}
+    mit = {"path": "lib/LICENSE", "content": "Permission is hereby granted, free of charge, to any person obtaining a"}
+    mit["content"] += " copy of this software"
+    portions = [[gpl, {"path": "a.py", "content": "a = 1\n"}], [{"path": "b.py", "content": "b = 1\n"}]]
+    portions.append([{"path": "lib/c.py", "content": "c = 1\n"}])
+    counts = []
+    for files in portions:
+        body = {"repo": "in portions", "files": files, "license_files": [gpl, mit]}
+        counts.append(client.post("/api/admin/documents", json=body).json()["counts"])
+    assert counts == [{"unknown_language": 1, "license": 1}, {"license": 1}, {"new": 1}]
+    (document,) = client.get("/api/admin/documents", params={"repo": "in portions"}).json()["items"]
+    assert (document["path"], document["license"]) == ("lib/c.py", "MIT")
+
+
 def test_an_erased_file_loses_its_text_and_does_not_come_back_by_path_or_by_content(
     client: httpx.Client, database_url: str
 ) -> None:

@@ -77,6 +77,7 @@ describe('the documents', () => {
           { path: 'a.py', content: 'x = 1\n' },
           { path: 'lib/b.py', content: 'x = 1\n' },
         ],
+        license_files: [],
       },
     ]);
   });
@@ -92,6 +93,7 @@ describe('the documents', () => {
     });
     renderApp('/admin/documents');
     const files = Array.from({ length: 200 }, (_, i) => inFolder(`tools/${i}.py`));
+    files[150] = inFolder('tools/LICENSE');
     const dialog = await chooseFolder(...files);
     await userEvent.click(within(dialog).getByRole('button', { name: 'Upload 200 files' }));
     expect(await within(dialog).findByRole('alert')).toHaveTextContent(
@@ -105,6 +107,8 @@ describe('the documents', () => {
     expect(outcome).toHaveTextContent('under a license that is not learned from4');
     expect(outcome).toHaveTextContent(/a later reason2/i);
     expect(sent.map(({ files: portion }) => portion[0]?.path)).toEqual(['0.py', '100.py', '100.py']);
+    const texts = sent.map(({ license_files: above = [] }) => above.map(({ path }) => path));
+    expect(texts).toEqual([['LICENSE'], ['LICENSE'], ['LICENSE']]);
   });
 
   it('are read, and erased once that was confirmed', async () => {

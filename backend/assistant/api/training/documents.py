@@ -67,11 +67,16 @@ class UploadedFile(Strict):
 
 
 class UploadDocuments(Strict):
-    """Files of one repository. A file that is there already is brought up to date; no other is touched."""
+    """Files of one repository. A file that is there already is brought up to date; no other is touched.
+
+    Who sends a repository in portions sends with each the license texts above its files, as ``license_files``: they
+    are read and not taken in.
+    """
 
     repo: RepoName
     license: Annotated[PlainText, Field(min_length=1, max_length=100)] | None = None
     files: Annotated[list[UploadedFile], Field(min_length=1, max_length=MOST_FILES)]
+    license_files: Annotated[list[UploadedFile], Field(default_factory=list, max_length=MOST_FILES)]
 
 
 class UploadResult(Out):
@@ -111,8 +116,8 @@ async def upload_documents(
     body: UploadDocuments, admin: AdminDep, session: SessionDep, resources: ResourcesDep
 ) -> UploadResult:
     """Offer files for training; the next run learns from them."""
-    files = [Upload(file.path, file.content) for file in body.files]
-    offer = Offer(body.repo, body.license, files)
+    files, texts = ([Upload(f.path, f.content) for f in portion] for portion in (body.files, body.license_files))
+    offer = Offer(body.repo, body.license, files, texts)
     counts = await documents.take(session, admin.id, offer, resources.settings.training_licenses)
     audit.record(session, admin.id, "documents.upload", body.repo, **counts)
     return UploadResult(counts=dict(counts))

@@ -30,11 +30,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Files of one repository; ``license_name`` stands in for what its license files say."""
+    """Files of one repository; ``license_name`` stands in for what its license files say.
+
+    ``license_files`` are license texts of the repository that hold for these files and may have come with others.
+    """
 
     repo: str
     license_name: str | None
     files: Sequence[Upload]
+    license_files: Sequence[Upload] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ async def take(session: AsyncSession, user_id: uuid.UUID, offer: Offer, licenses
 
 def _take(session: Session, user_id: uuid.UUID, offer: Offer, licenses: Collection[str]) -> Counter[str]:
     intake = Intake(session, offer.repo, offer.license_name, user_id, licenses)
-    under, counts = _licenses_of(offer.files), Counter[str]()
+    under, counts = _licenses_of([*offer.license_files, *offer.files]), Counter[str]()
     for file in offer.files:
         counts[_taken(intake, file, under)] += 1
     return counts
@@ -78,11 +82,11 @@ def _taken(intake: Intake, file: Upload, under: dict[PurePosixPath, str | None])
 
 def _licenses_of(files: Iterable[Upload]) -> dict[PurePosixPath, str | None]:
     """Folders that have license files, with what these say."""
-    texts: dict[PurePosixPath, list[str]] = {}
+    texts: dict[PurePosixPath, dict[str, str]] = {}
     for file in files:
         if is_license_file(file.path):
-            texts.setdefault(PurePosixPath(file.path).parent, []).append(file.content)
-    return {folder: license_of_texts(found) for folder, found in texts.items()}
+            texts.setdefault(PurePosixPath(file.path).parent, {})[file.path] = file.content
+    return {folder: license_of_texts(found.values()) for folder, found in texts.items()}
 
 
 async def repos(session: AsyncSession) -> list[Repo]:

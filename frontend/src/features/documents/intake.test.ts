@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { added, batchesOf, refusalSentences, sift, textOf } from './intake';
+import { added, batchesOf, licensesAbove, refusalSentences, sift, textOf } from './intake';
 
 const file = (path: string, content: BlobPart = 'x = 1\n') => ({
   path,
@@ -43,6 +43,21 @@ describe('files that were chosen', () => {
     const large = Array.from({ length: 25 }, (_, i) => file(`${i}.py`, 'x'.repeat(190_000)));
     expect(batchesOf(large).map((batch) => batch.length)).toEqual([10, 10, 5]);
     expect(batchesOf([])).toEqual([]);
+  });
+
+  it('go with the license texts of the folders above them', () => {
+    const files = [
+      'COPYING',
+      'a/LICENCE.md',
+      'a/b/UNLICENSE',
+      'c/LICENSE',
+      'a/b/x.py',
+      'licenses.d/y.py',
+    ].map((path) => file(path));
+    const of = (path: string) => licensesAbove([file(path)], files).map((candidate) => candidate.path);
+    expect(of('a/b/x.py')).toEqual(['COPYING', 'a/LICENCE.md', 'a/b/UNLICENSE']);
+    expect(of('a/z.py')).toEqual(['COPYING', 'a/LICENCE.md']);
+    expect(of('top.py')).toEqual(['COPYING']);
   });
 
   it('are read only when they are text in UTF-8', async () => {

@@ -86,6 +86,27 @@ export function batchesOf(files: Candidate[]): Candidate[][] {
   return batches;
 }
 
+const LICENSE_FILE = /^(un)?licen[cs]es?([.\-_].*)?$|^copying([.\-_].*)?$/i;
+
+/** License texts among files that may hold for some of them: those in the folders above them. */
+export function licensesAbove(some: Candidate[], files: Candidate[]): Candidate[] {
+  const above = new Set(some.flatMap(({ path }) => foldersAbove(path)));
+  return files.filter(({ path }) => {
+    const [folder, name] = [folderOf(path), path.slice(path.lastIndexOf('/') + 1)];
+    return LICENSE_FILE.test(name) && above.has(folder);
+  });
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** `a/b/c.py`: `a/b`, `a`, and the folder of all, which has no name. */
+function foldersAbove(path: string): string[] {
+  const folder = folderOf(path);
+  return folder === '' ? [''] : [folder, ...foldersAbove(folder)];
+}
+
 /** A file's text, or null when it is none: another encoding than UTF-8, or no text at all. */
 export async function textOf(file: File): Promise<string | null> {
   try {

@@ -122,7 +122,7 @@ function Labels({ repo, disabled }: { repo: string; disabled: boolean }) {
         name="license"
         list={id}
         maxLength={MAX_LICENSE_CHARACTERS}
-        hint="Written down with new files, so that one can tell later. May stay empty."
+        hint="In place of what license files in the folder say. May stay empty."
         autoComplete="off"
         readOnly={disabled}
       />

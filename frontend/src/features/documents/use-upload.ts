@@ -1,7 +1,7 @@
 import { useRef, useState } from 'react';
 import { type UploadedFile, uploadDocuments } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
-import { added, batchesOf, type Candidate, type Counts, textOf } from './intake';
+import { added, batchesOf, type Candidate, type Counts, licensesAbove, textOf } from './intake';
 import { useRefreshDocuments } from './queries';
 
 export interface UploadState {
@@ -32,7 +32,7 @@ export function useUpload(files: Candidate[]) {
     for (const batch of batchesOf(files.slice(now.sent))) {
       if (stopped.current) break;
       try {
-        const counts = await send(batch, target);
+        const counts = await send(batch, licensesAbove(batch, files), target);
         now = { ...now, sent: now.sent + batch.length, counts: added(now.counts, counts) };
         setState(now);
       } catch (error) {
@@ -50,15 +50,22 @@ export function useUpload(files: Candidate[]) {
   return { state, start, stop };
 }
 
-async function send(batch: Candidate[], { repo, license }: Target): Promise<Counts> {
-  const files: UploadedFile[] = [];
-  for (const { path, file } of batch) {
-    const content = await textOf(file);
-    if (content !== null) files.push({ path, content });
-  }
+async function send(batch: Candidate[], licenses: Candidate[], { repo, license }: Target): Promise<Counts> {
+  const files = await read(batch);
   const unread = batch.length - files.length;
   const missed: Counts = unread > 0 ? { not_text: unread } : {};
   if (files.length === 0) return missed;
-  const { data } = await uploadDocuments({ body: { repo, license, files }, throwOnError: true });
+  const body = { repo, license, files, license_files: await read(licenses) };
+  const { data } = await uploadDocuments({ body, throwOnError: true });
   return added(data.counts, missed);
+}
+
+/** Files with their texts, without those that have none. */
+async function read(candidates: Candidate[]): Promise<UploadedFile[]> {
+  const files: UploadedFile[] = [];
+  for (const { path, file } of candidates) {
+    const content = await textOf(file);
+    if (content !== null) files.push({ path, content });
+  }
+  return files;
 }
