@@ -89,6 +89,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/training/runs/{run_id}"): Route("member"),
     ("GET", "/api/training/runs/{run_id}/rows"): Route("admin"),
     ("GET", "/api/training/runs/{run_id}/rows/counts"): Route("admin"),
+    ("GET", "/api/training/sources/{source}/{source_id}/uses"): Route("admin"),
     ("PUT", "/api/training/exclusions/{source}/{source_id}"): Route("admin"),
     ("DELETE", "/api/training/exclusions/{source}/{source_id}"): Route("admin"),
     ("GET", "/api/admin/documents"): Route("admin"),

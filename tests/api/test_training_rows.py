@@ -101,6 +101,34 @@ def test_rows_are_counted_by_kind_and_reason(client: httpx.Client, database_url:
     assert client.get(f"/api/training/runs/{uuid.uuid4()}/rows/counts").status_code == 404
 
 
+def test_a_source_leads_to_the_runs_that_met_it_and_the_versions_that_came_of_them(
+    client: httpx.Client, database_url: str, run_id: str
+) -> None:
+    source, version = str(uuid.uuid4()), str(uuid.uuid4())
+    for split in ("train", "train", "gate"):
+        add_row(database_url, run_id, "document", source, split)
+    add_row(database_url, run_id, "document", source, None, "near_duplicate")
+    add_row(database_url, run_id, "document", str(uuid.uuid4()))
+    path = f"/api/training/sources/document/{source}/uses"
+    (use,) = client.get(path).json()["items"]
+    assert (use["run_id"], use["state"], use["version"]) == (run_id, "published", None)
+    assert (use["splits"], use["reasons"]) == ({"train": 2, "gate": 1}, {"near_duplicate": 1})
+    with psycopg.connect(plain_url(database_url), autocommit=True) as database:
+        columns = "(id, name, path, sha256, size_bytes, state, run_id)"
+        values = [version, version, version, version, run_id]
+        database.execute(f"INSERT INTO model_versions {columns} VALUES (%s, %s, %s, %s, 1, 'rejected', %s)", values)
+        try:
+            made = {"id": version, "name": version, "state": "rejected", "aliases": []}
+            assert client.get(path).json()["items"] == [{**use, "version": made}]
+            assert client.get(f"/api/training/runs/{run_id}").json()["version"] == made
+            (listed,) = (run for run in client.get("/api/training/runs").json()["items"] if run["id"] == run_id)
+            assert listed["version"] == made
+        finally:
+            database.execute("DELETE FROM model_versions WHERE id = %s", [version])
+    assert client.get(f"/api/training/sources/document/{uuid.uuid4()}/uses").json() == {"items": []}
+    assert client.get(f"/api/training/sources/rumour/{source}/uses").status_code == 422
+
+
 def test_a_list_of_runs_goes_without_the_curves(client: httpx.Client, database_url: str, run_id: str) -> None:
     report = '{"curve": {"train": [[1, 2.0]]}, "steps": 1}'
     with psycopg.connect(plain_url(database_url), autocommit=True) as database:

@@ -255,6 +255,28 @@ describe('the rows of a run', () => {
     expect(acts).toEqual(['PUT', 'DELETE']);
   });
 
+  it('say which runs met their source, and which versions came of them', async () => {
+    serveRows([makeTrainingRow()]);
+    const version = { id: 'version-1', name: 'demo-1', state: 'available', aliases: ['champion'] };
+    const run = { run_id: 'run-1', started_at: '2026-11-21T10:00:00Z', state: 'published' };
+    const uses = [
+      { ...run, splits: { train: 3, gate: 1 }, reasons: { near_duplicate: 1 }, version },
+      { ...run, run_id: 'run-0', state: 'failed', splits: {}, reasons: { no_consent: 1 }, version: null },
+    ];
+    server.use(
+      http.get('*/api/training/sources/rating/feedback-1/uses', () => HttpResponse.json({ items: uses })),
+    );
+    renderApp('/models/runs/run-1/rows');
+    await userEvent.click(await screen.findByText('Runs and versions that met it'));
+    const list = await screen.findByRole('list', { name: 'Runs and versions that met it' });
+    const [first, second] = within(list).getAllByRole('listitem');
+    expect(first).toHaveTextContent(
+      '3 to learn from, 1 to judge by, 1 left out: nearly the same as anotherdemo-1Champion',
+    );
+    expect(within(first as HTMLElement).getByRole('link')).toHaveAttribute('href', '/models/runs/run-1');
+    expect(second).toHaveTextContent('1 left out: no consent to training');
+  });
+
   it('are narrowed down by a press on a count', async () => {
     const asked = serveRows([
       makeTrainingRow(),

@@ -210,6 +210,7 @@ export function makeRun(changes: Partial<TrainingRun> = {}): TrainingRun {
     started_at: AT,
     heartbeat_at: AT,
     finished_at: '2026-11-21T10:12:00Z',
+    version: null,
     ...changes,
   };
 }

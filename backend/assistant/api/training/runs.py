@@ -11,6 +11,8 @@ from assistant.api.deps import AdminDep, PrincipalDep, SessionDep
 from assistant.api.training.schemas import (
     RowCount,
     RowCounts,
+    SourceUse,
+    SourceUses,
     TrainingRowOut,
     TrainingRowsPage,
     TrainingRunOut,
@@ -18,6 +20,7 @@ from assistant.api.training.schemas import (
 )
 from assistant.errors import NotFoundError
 from assistant.services.people import audit
+from assistant.services.training import lineage
 from assistant.services.training import rows as training_rows
 from assistant.services.training.rows import RowFilter
 from codellama_core.models import Split, TrainingRun
@@ -32,14 +35,18 @@ async def list_training_runs(
     principal: PrincipalDep, session: SessionDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> TrainingRunsPage:
     """Newest first, without their loss curves."""
-    rows = await session.scalars(select(TrainingRun).order_by(TrainingRun.started_at.desc()).limit(limit))
-    return TrainingRunsPage(items=[TrainingRunOut.listed(row) for row in rows])
+    found = await session.scalars(select(TrainingRun).order_by(TrainingRun.started_at.desc()).limit(limit))
+    runs = found.all()
+    versions = await lineage.outcomes(session, [run.id for run in runs])
+    return TrainingRunsPage(items=[TrainingRunOut.listed(run, versions.get(run.id)) for run in runs])
 
 
 @router.get("/runs/{run_id}")
 async def get_training_run(run_id: uuid.UUID, principal: PrincipalDep, session: SessionDep) -> TrainingRunOut:
-    """One run: its stages, figures and verdict."""
-    return TrainingRunOut.of(await _run(session, run_id))
+    """One run: its stages, figures, verdict, and the version that came of it."""
+    run = await _run(session, run_id)
+    versions = await lineage.outcomes(session, [run_id])
+    return TrainingRunOut.of(run, versions.get(run_id))
 
 
 @router.get("/runs/{run_id}/rows")
@@ -67,6 +74,21 @@ async def count_training_rows(run_id: uuid.UUID, admin: AdminDep, session: Sessi
     """How many rows of which kind a run has, and how many it did not keep for which reason."""
     await _run(session, run_id)
     return RowCounts(items=[RowCount.model_validate(count) for count in await training_rows.counts(session, run_id)])
+
+
+@router.get("/sources/{source}/{source_id}/uses")
+async def list_source_uses(
+    source: SourceKind,
+    source_id: uuid.UUID,
+    admin: AdminDep,
+    session: SessionDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> SourceUses:
+    """Which runs collected a source, newest first: what became of it, and which versions have learned from it.
+
+    A source is a row's ``source_kind`` and ``source_id``; for a document this is its id. Empty for one that no run met.
+    """
+    return SourceUses(items=[SourceUse.of(use) for use in await lineage.uses(session, source, source_id, limit)])
 
 
 @router.put("/exclusions/{source}/{source_id}", status_code=204)

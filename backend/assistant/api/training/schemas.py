@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from assistant.api.schemas import Out
+from assistant.services.training.lineage import Outcome, Use
 from assistant.services.training.rows import RowView
 from codellama_core.models import Alias, ModelVersion, RunState, Split, TrainingRun, VersionState
 
@@ -44,7 +45,20 @@ class ModelsPage(Out):
     items: list[ModelVersionOut]
 
 
+class RunVersion(Out):
+    """The version that a run made, and what it is used for now."""
+
+    model_config = ConfigDict(from_attributes=True, title="RunVersion")
+
+    id: uuid.UUID
+    name: str
+    state: VersionState
+    aliases: list[Alias]
+
+
 class TrainingRunOut(Out):
+    """``version`` is None while there is none: the run goes on, failed, or had nothing to do."""
+
     model_config = ConfigDict(from_attributes=True, title="TrainingRun")
 
     id: uuid.UUID
@@ -59,15 +73,17 @@ class TrainingRunOut(Out):
     started_at: datetime
     heartbeat_at: datetime
     finished_at: datetime | None
+    version: RunVersion | None
 
     @classmethod
-    def of(cls, run: TrainingRun) -> "TrainingRunOut":
-        return cls.model_validate(run)
+    def of(cls, run: TrainingRun, version: Outcome | None) -> "TrainingRunOut":
+        values = {name: getattr(run, name) for name in cls.model_fields if name != "version"}
+        return cls.model_validate({**values, "version": version})
 
     @classmethod
-    def listed(cls, run: TrainingRun) -> "TrainingRunOut":
+    def listed(cls, run: TrainingRun, version: Outcome | None) -> "TrainingRunOut":
         """Without the loss curve: a list is asked for every few seconds."""
-        whole = cls.of(run)
+        whole = cls.of(run, version)
         stages = {name: _without_curve(report) for name, report in whole.stages.items()}
         return whole.model_copy(update={"progress": _without_curve(whole.progress), "stages": stages})
 
@@ -130,3 +146,24 @@ class RowCount(Out):
 
 class RowCounts(Out):
     items: list[RowCount]
+
+
+class SourceUse(Out):
+    """What one run made of a source: rows by split, rows left out by reason, and the version that came of the run."""
+
+    run_id: uuid.UUID
+    started_at: datetime
+    state: RunState
+    splits: dict[Split, int]
+    reasons: dict[str, int]
+    version: RunVersion | None
+
+    @classmethod
+    def of(cls, use: Use) -> "SourceUse":
+        run = {"run_id": use.run.id, "started_at": use.run.started_at, "state": use.run.state}
+        version = RunVersion.model_validate(use.version) if use.version else None
+        return cls.model_validate({**run, "splits": use.splits, "reasons": use.reasons, "version": version})
+
+
+class SourceUses(Out):
+    items: list[SourceUse]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ForeignKey,
+    Index,
     UniqueConstraint,
     text,
 )
@@ -73,6 +74,7 @@ class TrainingRow(Base):
     """Where a training row came from, and whether and why it was kept. The text itself is in the run's snapshot."""
 
     __tablename__ = "training_rows"
+    __table_args__ = (Index("ix_training_rows_source", "source_kind", "source_id"),)
 
     id: Mapped[uuid.UUID] = new_id()
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("training_runs.id", ondelete="CASCADE"), index=True)

@@ -1836,6 +1836,8 @@ export type TrainingRunsPage = {
 
 /**
  * TrainingRun
+ *
+ * ``version`` is None while there is none: the run goes on, failed, or had nothing to do.
  */
 export type TrainingRun = {
     /**
@@ -1889,6 +1891,7 @@ export type TrainingRun = {
      * Finished At
      */
     finished_at: string | null;
+    version: RunVersion | null;
 };
 
 /**
@@ -1897,6 +1900,27 @@ export type TrainingRun = {
  * State of a training run; the stage it is in stands in ``TrainingRun.stage``.
  */
 export type RunState = 'running' | 'published' | 'rejected' | 'nothing_to_do' | 'failed';
+
+/**
+ * RunVersion
+ *
+ * The version that a run made, and what it is used for now.
+ */
+export type RunVersion = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    state: VersionState;
+    /**
+     * Aliases
+     */
+    aliases: Array<Alias>;
+};
 
 /**
  * Split
@@ -2011,6 +2035,46 @@ export type RowCount = {
      * Rows
      */
     rows: number;
+};
+
+/**
+ * SourceUses
+ */
+export type SourceUses = {
+    /**
+     * Items
+     */
+    items: Array<SourceUse>;
+};
+
+/**
+ * SourceUse
+ *
+ * What one run made of a source: rows by split, rows left out by reason, and the version that came of the run.
+ */
+export type SourceUse = {
+    /**
+     * Run Id
+     */
+    run_id: string;
+    /**
+     * Started At
+     */
+    started_at: string;
+    state: RunState;
+    /**
+     * Splits
+     */
+    splits: {
+        [key in Split]?: number;
+    };
+    /**
+     * Reasons
+     */
+    reasons: {
+        [key: string]: number;
+    };
+    version: RunVersion | null;
 };
 
 /**
@@ -2175,6 +2239,9 @@ export type Document = {
  * UploadDocuments
  *
  * Files of one repository. A file that is there already is brought up to date; no other is touched.
+ *
+ * Who sends a repository in portions sends with each the license texts above its files, as ``license_files``: they
+ * are read and not taken in.
  */
 export type UploadDocuments = {
     /**
@@ -2189,6 +2256,10 @@ export type UploadDocuments = {
      * Files
      */
     files: Array<UploadedFile>;
+    /**
+     * License Files
+     */
+    license_files?: Array<UploadedFile>;
 };
 
 /**
@@ -5631,6 +5702,69 @@ export type CountTrainingRowsResponses = {
 };
 
 export type CountTrainingRowsResponse = CountTrainingRowsResponses[keyof CountTrainingRowsResponses];
+
+export type ListSourceUsesData = {
+    body?: never;
+    path: {
+        /**
+         * Source
+         */
+        source: 'correction' | 'rating' | 'interaction' | 'document' | 'replay';
+        /**
+         * Source Id
+         */
+        source_id: string;
+    };
+    query?: {
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/training/sources/{source}/{source_id}/uses';
+};
+
+export type ListSourceUsesErrors = {
+    /**
+     * No valid API key or session came with the request
+     */
+    401: Problem;
+    /**
+     * Not for this person, or the request comes from another site
+     */
+    403: Problem;
+    /**
+     * There is no such thing, or it is not yours
+     */
+    404: Problem;
+    /**
+     * A field is missing or wrong; `param` names it
+     */
+    422: Problem;
+    /**
+     * The server is full; come back after `Retry-After` seconds
+     */
+    429: Problem;
+    /**
+     * Something failed here; the log has the details under the request id
+     */
+    500: Problem;
+    /**
+     * The database or the model is away for now; come back after `Retry-After` seconds
+     */
+    503: Problem;
+};
+
+export type ListSourceUsesError = ListSourceUsesErrors[keyof ListSourceUsesErrors];
+
+export type ListSourceUsesResponses = {
+    /**
+     * Successful Response
+     */
+    200: SourceUses;
+};
+
+export type ListSourceUsesResponse = ListSourceUsesResponses[keyof ListSourceUsesResponses];
 
 export type IncludeInTrainingData = {
     body?: never;

@@ -2,6 +2,7 @@ import { Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { Document } from '@/api/generated';
 import { sentenceOf } from '@/api/problem';
+import { SourceUses } from '@/components/lineage/source-uses';
 import { Button } from '@/components/ui/button';
 import { Confirm, Dialog } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
@@ -44,6 +45,7 @@ export function DocumentReader({ document, open, onOpenChange }: DocumentReaderP
           </pre>
         </section>
       )}
+      <SourceUses source="document" sourceId={document.id} />
       <div className="flex flex-wrap justify-between gap-2">
         <Button disabled={erase.isPending} onClick={() => setAsking(true)} className="text-destructive">
           <Trash2 aria-hidden />

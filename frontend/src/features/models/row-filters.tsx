@@ -1,6 +1,6 @@
 import type { RowCount, Split } from '@/api/generated';
 import { Select } from '@/components/ui/select';
-import { reasonWords, sourceWords, splitWords } from './reasons';
+import { reasonWords, sourceWords, splitWords } from '@/lib/training-words';
 import type { RowFilter, SourceKind } from './row-queries';
 import { totals } from './row-summary';
 

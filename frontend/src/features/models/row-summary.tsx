@@ -1,7 +1,7 @@
 import type { RowCount } from '@/api/generated';
 import { cn } from '@/lib/cn';
 import { formatCount } from '@/lib/format';
-import { reasonWords } from './reasons';
+import { reasonWords } from '@/lib/training-words';
 import type { RowFilter } from './row-queries';
 
 interface RowSummaryProps {

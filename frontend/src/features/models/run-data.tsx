@@ -1,5 +1,5 @@
 import { formatCount } from '@/lib/format';
-import { reasonWords, sourceWords, splitWords } from './reasons';
+import { reasonWords, sourceWords, splitWords } from '@/lib/training-words';
 import { countsAt, type Json, sumOf } from './report';
 
 /** What a run had to learn from, counted, and what it left out for which reason. */

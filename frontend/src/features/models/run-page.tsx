@@ -3,6 +3,7 @@ import { ArrowLeft, Rows3 } from 'lucide-react';
 import type { TrainingRun } from '@/api/generated';
 import { useMe } from '@/api/me';
 import { sentenceOf } from '@/api/problem';
+import { VersionName } from '@/components/lineage/version-name';
 import { Badge } from '@/components/ui/badge';
 import { buttonClass } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
@@ -62,6 +63,11 @@ function Run({ run }: { run: TrainingRun }) {
           <Badge tone={STATES[run.state].tone}>{STATES[run.state].words}</Badge>
           <span>Base model {run.base_model}</span>
           <span className="tabular-nums">{durationOf(run)}</span>
+          {run.version && (
+            <span>
+              Version <VersionName version={run.version} />
+            </span>
+          )}
         </p>
         {advice && <Notice tone={advice.tone}>{advice.text}</Notice>}
         <div className="rounded-xl border bg-card p-4 sm:p-5">

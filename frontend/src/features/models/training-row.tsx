@@ -1,10 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import type { TrainingRow } from '@/api/generated';
+import { SourceUses } from '@/components/lineage/source-uses';
 import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
 import { Time } from '@/components/ui/time';
-import { reasonWords, splitWords } from './reasons';
-import { useExclusion } from './row-queries';
+import { reasonWords, splitWords } from '@/lib/training-words';
+import { type SourceKind, useExclusion } from './row-queries';
 
 /** A row: what was asked and what was to be learned, where it came from, and whether later runs may use it. */
 export function TrainingRowItem({ row }: { row: TrainingRow }) {
@@ -21,6 +22,11 @@ export function TrainingRowItem({ row }: { row: TrainingRow }) {
         </p>
         <Texts row={row} isReplay={isReplay} />
         <Origin row={row} />
+        {!isReplay && (
+          <div className="mt-1.5">
+            <SourceUses source={row.source_kind as SourceKind} sourceId={row.source_id} />
+          </div>
+        )}
       </div>
       {!isReplay && (
         <Button
