@@ -14,6 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 MIGRATION_LOCK: Final = 4_711_001
 CONNECT_TIMEOUT_S: Final = 5
+CONNECTION: Final = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""A server that is gone without a word is noticed within a minute, not after the kernel's two hours."""
 
 
 class DatabaseUrlError(ValueError):
@@ -45,7 +53,7 @@ def _shorten(url: str) -> str:
 
 
 def sync_engine(url: str) -> Engine:
-    return create_engine(driver_url(url), pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    return create_engine(driver_url(url), pool_pre_ping=True, connect_args=CONNECTION)
 
 
 def async_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
@@ -55,7 +63,7 @@ def async_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        connect_args=CONNECTION,
     )
 
 
