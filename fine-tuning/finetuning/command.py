@@ -32,22 +32,22 @@ def run_all(config: Path | None) -> str:
     """The whole pipeline."""
     surroundings, settings = _prepare(config)
     engine = connect(surroundings.database_url)
-    with exclusive(engine), stop_on_signals() as stop:
+    with exclusive(engine) as lock, stop_on_signals() as stop:
         record = open_or_resume(engine, surroundings, settings)
-        return Pipeline(engine, surroundings, settings, record, stop).run()
+        return Pipeline(engine, surroundings, settings, record, lock, stop).run()
 
 
 def run_stage(name: str, run_id: uuid.UUID | None, config: Path | None) -> str:
     """One stage of one run; ``extract`` without a run opens one."""
     surroundings, settings = _prepare(config)
     engine = connect(surroundings.database_url)
-    with exclusive(engine), stop_on_signals() as stop:
+    with exclusive(engine) as lock, stop_on_signals() as stop:
         if run_id is not None:
             record = RunRecord(engine, run_id)
         else:
             record = open_or_resume(engine, surroundings, settings) if name == "extract" else newest_run(engine)
         settings = Settings.model_validate(record.read().settings)
-        Pipeline(engine, surroundings, settings, record, stop).stage(name)
+        Pipeline(engine, surroundings, settings, record, lock, stop).stage(name)
     return f"{name}: done, run {record.id}"
 
 

@@ -37,6 +37,10 @@ class BusyError(FinetuneError):
     exit_code = 0
 
 
+class DatabaseAwayError(FinetuneError):
+    """The database does not answer; another try goes on where this one stopped."""
+
+
 class InterruptedRunError(FinetuneError):
     """The run was told to stop; its checkpoint is written and the next run resumes."""
 

@@ -19,11 +19,19 @@ from codellama_core.models import RunState
 from finetuning.base_model import identity
 from finetuning.config import Environment, Settings
 from finetuning.context import Context
-from finetuning.errors import ConfigError, DataError, FinetuneError, GateRefusedError, InterruptedRunError
+from finetuning.errors import (
+    BusyError,
+    ConfigError,
+    DatabaseAwayError,
+    DataError,
+    FinetuneError,
+    GateRefusedError,
+    InterruptedRunError,
+)
 from finetuning.files import read_json, write_json
 from finetuning.ingest import ingest
 from finetuning.progress import Progress
-from finetuning.runs import STAGES, RunRecord, open_run
+from finetuning.runs import STAGES, RunLock, RunRecord, open_run
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +53,7 @@ def connect(url: str) -> Engine:
     except (RevisionError, ValueError) as error:
         raise ConfigError(str(error)) from error
     except OperationalError as error:
-        raise FinetuneError(f"The database does not answer: {' '.join(str(error.orig).split())}.") from error
+        raise DatabaseAwayError(f"The database does not answer: {' '.join(str(error.orig).split())}.") from error
     return engine
 
 
@@ -61,10 +69,16 @@ class Pipeline:
     """One run's stages."""
 
     def __init__(
-        self, engine: Engine, environment: Environment, settings: Settings, record: RunRecord, stop: Event
+        self,
+        engine: Engine,
+        environment: Environment,
+        settings: Settings,
+        record: RunRecord,
+        lock: RunLock,
+        stop: Event,
     ) -> None:
         self._engine, self._environment, self._settings = engine, environment, settings
-        self._record, self._stop = record, stop
+        self._record, self._lock, self._stop = record, lock, stop
 
     def run(self) -> str:
         """All stages that are left; returns how it ended, in a sentence.
@@ -87,11 +101,13 @@ class Pipeline:
         try:
             if not done.exists():
                 self._require_before(name)
+                self._lock.wait(self._stop)
                 self._record.enter(name)
                 self._work(name, done)
             report = read_json(done)
+            self._lock.wait(self._stop)
             self._record.finish_stage(name, _shown(report), **_columns(name, report))
-        except InterruptedRunError:
+        except (BusyError, InterruptedRunError):
             raise
         except Exception as error:
             self._fail(error)
@@ -99,7 +115,7 @@ class Pipeline:
         return report
 
     def _work(self, name: str, done: Any) -> None:
-        progress = Progress(self._record, name, self._stop)
+        progress = Progress(self._record, name, self._stop, self._lock.renew)
         context = self._context(name, progress)
         if name == "extract":
             import_module("finetuning.evaluate").require_same_vocabulary(context)
@@ -129,7 +145,7 @@ class Pipeline:
             (folder / "evaluate.json").unlink(missing_ok=True)
             resumable = True
         else:
-            resumable = not isinstance(error, FinetuneError)
+            resumable = isinstance(error, DatabaseAwayError) or not isinstance(error, FinetuneError)
         try:
             self._record.finish(RunState.FAILED, f"{error}" or error.__class__.__name__, resumable=resumable)
         except SQLAlchemyError:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -41,10 +41,18 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 
 class Progress:
-    """Progress of one stage of a run."""
+    """Progress of one stage of a run. ``renew`` is called with every row that is written: see ``RunLock``."""
 
-    def __init__(self, record: RunRecord, stage: str, stop: threading.Event, *, quiet: bool = False) -> None:
-        self._record, self._stage, self.stop = record, stage, stop
+    def __init__(
+        self,
+        record: RunRecord,
+        stage: str,
+        stop: threading.Event,
+        renew: Callable[[], None] = lambda: None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self._record, self._stage, self.stop, self._renew = record, stage, stop, renew
         self._started = time.monotonic()
         self._row_due = self._line_due = 0.0
         self._logger = logging.getLogger(f"finetuning.{stage}")
@@ -71,6 +79,7 @@ class Progress:
         values["eta_s"] = figures.get("eta_s", None if eta is None else round(eta, 1))
         if now >= self._row_due or fraction >= 1:
             self._row_due = now + ROW_EVERY_S
+            self._renew()
             self._record.advance({**values, **(details or {})})
         if self._bar is not None:
             self._bar.n = round(100 * fraction)

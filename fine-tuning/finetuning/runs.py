@@ -1,43 +1,108 @@
 """A run's record: which one is open, what each stage reported, how far the present one is."""
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from codellama_core.models import RunState, TrainingRun
-from finetuning.errors import BusyError, UsageError
+from finetuning.errors import BusyError, DatabaseAwayError, InterruptedRunError, UsageError
 
 logger = logging.getLogger(__name__)
 
 RUN_LOCK: Final = 4_711_003
 STAGES: Final = ("extract", "train", "export", "evaluate", "publish")
+PATIENCE_S: Final = 3600.0
+"""For how long a run waits for a database that is away, between two stages."""
+RETRY_S: Final = 2.0
+
+
+class RunLock:
+    """The pipeline's lock on a database, held by a connection of its own: it goes where the connection goes."""
+
+    def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._patience_s = patience_s
+        self._connection: Connection | None = None
+
+    def take(self) -> None:
+        """Raises BusyError when another process holds it, OperationalError when the database is away."""
+        connection = self._engine.connect()
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": RUN_LOCK}):
+            connection.close()
+            raise BusyError("Another fine-tuning run works on this database; this one ends without doing anything.")
+        self._connection = connection
+
+    def renew(self) -> None:
+        """Take it again if it was lost. A database that is away may come back: nothing is done about that here.
+
+        Raises BusyError when another process has taken it meanwhile.
+        """
+        with suppress(OperationalError):
+            self._hold()
+
+    def wait(self, stop: Event) -> None:
+        """Come back when it is held, and so when the database is there.
+
+        Raises BusyError when another process has taken it meanwhile, InterruptedRunError when ``stop`` is set,
+        DatabaseAwayError when the database is away for too long.
+        """
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                self._hold()
+                return
+            except OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise DatabaseAwayError(
+                        f"The database has been away for {self._patience_s / 60:.0f} minutes: "
+                        f"{' '.join(str(error.orig).split())}."
+                    ) from error
+            logger.warning("the database is away; waiting for it")
+            if stop.wait(RETRY_S):
+                raise InterruptedRunError("Stopped; the next run goes on from here.")
+
+    def release(self) -> None:
+        """Let others have it."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": RUN_LOCK})
+        except SQLAlchemyError:
+            logger.info("The database is away; its lock went with the connection.")
+        connection.close()
+
+    def _hold(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.execute(text("SELECT 1"))
+                return
+            except OperationalError:
+                lost, self._connection = self._connection, None
+                lost.invalidate()
+                lost.close()
+        self.take()
 
 
 @contextmanager
-def exclusive(engine: Engine) -> Iterator[None]:
+def exclusive(engine: Engine) -> Iterator[RunLock]:
     """Hold the pipeline's lock on this database. Raises BusyError when another process holds it."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": RUN_LOCK}):
-            raise BusyError("Another fine-tuning run works on this database; this one ends without doing anything.")
-        try:
-            yield
-        finally:
-            _unlock(connection)
-
-
-def _unlock(connection: Connection) -> None:
+    lock = RunLock(engine)
+    lock.take()
     try:
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": RUN_LOCK})
-    except SQLAlchemyError:
-        logger.info("The database is away; its lock went with the connection.")
+        yield lock
+    finally:
+        lock.release()
 
 
 class RunRecord:

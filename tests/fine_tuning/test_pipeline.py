@@ -1,14 +1,10 @@
 """The whole run as a process: it publishes what is better, and no kind of bad day harms the champion."""
 
 import json
-import resource
 import shutil
 import signal
-import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,108 +13,36 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from codellama_core import registry
 from codellama_core.database import plain_url, sync_engine
-from codellama_core.models import Alias, ModelAlias, ModelVersion, Replica, RunState, TrainingRun, VersionState
+from codellama_core.models import RunState, TrainingRun
 from finetuning.base_model import identity
 from finetuning.config import Settings
+from finetuning.errors import BusyError, DatabaseAwayError, InterruptedRunError
 from finetuning.ingest import ingest
 from finetuning.llama import LlamaModel
-from finetuning.pipeline import Pipeline
-from finetuning.publish import prune
-from finetuning.runs import RUN_LOCK, STAGES, open_run
-from tests.fine_tuning.world import OWN_SOURCE, Cli, World, make_context, settings
+from finetuning.runs import RUN_LOCK, RunLock, exclusive, open_run
+from tests.fine_tuning.world import (
+    OWN_SOURCE,
+    PATIENCE_S,
+    Cli,
+    World,
+    champion,
+    files_below,
+    kill,
+    limit_files,
+    make_context,
+    serve_base,
+    settings,
+    wait_for,
+)
+from tests.servers import DatabaseProxy, eventually
 
-PATIENCE_S = 300
 ALIAS_LOCK = 4_711_002
 MakeCli = Callable[[Settings], Cli]
-
-
-def champion(engine: Engine) -> ModelVersion | None:
-    with Session(engine, expire_on_commit=False) as session:
-        return registry.champion(session)
-
-
-def serve_base(engine: Engine, cli: Cli, kind: str = "Q8_0") -> ModelVersion:
-    """Make the base model champion, as the server does at its first start."""
-    path = cli.models_dir / "base" / "demo" / "model.gguf"
-    assert cli("export-base", cli.environment["FINETUNE_BASE"], str(path), "--quantize", kind).returncode == 0
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        file: dict[str, Any] = {"path": path, "sha256": registry.sha256_of(path), "size_bytes": path.stat().st_size}
-        version = registry.register(session, models_dir=cli.models_dir, name="demo", **file)
-        registry.promote(session, version.id)
-        return version
-
-
-def wait_for(what: str, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until ``condition`` holds; fails when the process ends before or it takes too long."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, f"ended before {what}: {process.communicate()}"
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S} s"
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="session")
-def evaluated(
-    postgres_url: str, new_database: Callable[[], str], demo_hf: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Path]:
-    """A database and a models folder with a served base model and a run that is through all stages but the last."""
-    url, folder = new_database(), tmp_path_factory.mktemp("evaluated")
-    cli, engine = Cli(url, folder, demo_hf, settings()), sync_engine(url)
-    serve_base(engine, cli)
-    ingest(engine, OWN_SOURCE)
-    context = make_context(engine, demo_hf, cli.models_dir, settings())
-    pipeline = Pipeline(engine, context.environment, context.settings, context.record, Event())
-    for stage in STAGES[:-1]:
-        pipeline.stage(stage)
-    engine.dispose()
-    return url, cli.models_dir
-
-
-@pytest.fixture
-def at(evaluated: tuple[str, Path], postgres_url: str, demo_hf: Path, tmp_path: Path) -> Iterator["At"]:
-    """A copy of ``evaluated`` of the test's own."""
-    name = f"copy_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(plain_url(postgres_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(evaluated[0]).database}")
-    url = make_url(evaluated[0]).set(database=name).render_as_string(hide_password=False)
-    shutil.copytree(evaluated[1], tmp_path / "models")
-    engine = sync_engine(url)
-    yield At(engine, World(engine), Cli(url, tmp_path, demo_hf, settings()))
-    engine.dispose()
-
-
-@dataclass(frozen=True)
-class At:
-    """A run that is somewhere on its way."""
-
-    engine: Engine
-    world: World
-    cli: Cli
-
-    def go_back_to(self, stage: str) -> Path:
-        """Undo ``stage`` and all after it; the run's folder."""
-        folder = self.cli.models_dir / "runs" / str(self.world.run().id)
-        for later in STAGES[STAGES.index(stage) :]:
-            (folder / f"{later}.json").unlink(missing_ok=True)
-        if stage in ("extract", "train", "export"):
-            shutil.rmtree(self.cli.models_dir / ".staging")
-        return folder
-
-
-def kill(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> int:
-    process.send_signal(how)
-    process.communicate(timeout=PATIENCE_S)
-    return process.returncode
-
-
-def files_below(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, world: World, run_cli: MakeCli) -> None:
@@ -234,124 +158,87 @@ def test_sigterm_in_training_keeps_every_step_and_the_next_run_goes_on(
     assert world.run().id == run.id
 
 
-def limit_files(size: int) -> Callable[[], None]:
-    """No file of the process may grow beyond ``size`` bytes: what a full disk is like, from the kernel itself."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-@pytest.mark.parametrize(("stage", "largest"), [("export", 1_000_000), ("publish", 100)])
-def test_a_full_disk_leaves_the_champion_and_the_next_try_completes(at: At, stage: str, largest: int) -> None:
-    before = champion(at.engine)
-    at.go_back_to(stage)
-    full = at.cli("run", preexec_fn=limit_files(largest))
+def test_a_disk_that_is_full_at_the_beginning_costs_nothing(engine: Engine, world: World, run_cli: MakeCli) -> None:
+    cli = run_cli(settings())
+    ingest(engine, OWN_SOURCE)
+    full = cli("extract", preexec_fn=limit_files(5_000))
     assert full.returncode == 1, full.stderr
     assert "may be tried again" in full.stderr
-    current = champion(at.engine)
-    assert before is not None
-    assert current is not None
-    assert current.id == before.id
-    assert at.world.run().state is RunState.FAILED
-    assert at.world.run().error
-    assert not [name for name in files_below(at.cli.models_dir) if name.endswith(".tmp")]
-    assert not (at.cli.models_dir / "versions").exists()
-    done = at.cli("run")
+    run = world.run()
+    assert run.state is RunState.FAILED
+    assert run.progress["resumable"]
+    assert files_below(cli.models_dir / "runs") == []
+    done = cli("extract")
     assert done.returncode == 0, done.stderr
-    assert at.world.run().state is RunState.PUBLISHED
-    with Session(at.engine) as session:
+    assert world.run().id == run.id
+    assert world.run().stages["extract"]["rows"]["train"] > 0
+
+
+def test_a_database_that_goes_away_while_a_run_trains_is_waited_for(
+    engine: Engine, world: World, run_cli: MakeCli, fresh_database_url: str
+) -> None:
+    cli, proxy = run_cli(settings(train={"max_steps": 4})), DatabaseProxy(fresh_database_url)
+    before = serve_base(engine, cli)
+    cli.environment["DATABASE_URL"] = proxy.url
+    ingest(engine, OWN_SOURCE)
+    process = cli.start("run")
+    wait_for("training", lambda: world.run().stage == "train", process)
+    proxy.cut()
+    trained = cli.models_dir / "runs" / str(world.run().id) / "train.json"
+    wait_for("the end of training", trained.exists, process)
+    assert "train" not in world.run().stages
+    assert not list(exclusive_holders(engine)), "the lock went with the connection"
+    proxy.restore()
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    proxy.cut()
+    assert process.returncode == 0, errors
+    assert "waiting for it" in errors
+    current = champion(engine)
+    assert current is not None
+    assert current.parent_id == before.id
+    with Session(engine) as session:
         assert len(session.scalars(select(TrainingRun)).all()) == 1
 
 
-def test_a_refused_candidate_is_kept_with_its_report_and_is_not_served(at: At) -> None:
-    before = champion(at.engine)
-    scramble(at.go_back_to("export") / "adapter" / "adapter_model.safetensors")
-    done = at.cli("run")
-    assert done.returncode == 3, done.stderr
-    assert "gate NLL" in done.stderr
-    assert "NO" in done.stderr
-    current, run = champion(at.engine), at.world.run()
-    assert before is not None
-    assert current is not None
-    assert current.id == before.id
-    assert run.state is RunState.REJECTED
-    assert run.verdict is not None
-    assert run.verdict["passed"] is False
-    with Session(at.engine) as session:
-        version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
-        assert version.state is VersionState.REJECTED
-        assert registry.file_of(version, at.cli.models_dir).exists()
-        assert session.scalar(select(ModelAlias).where(ModelAlias.alias == Alias.PREVIOUS)) is None
+def exclusive_holders(engine: Engine) -> list[int]:
+    """Backends that hold the pipeline's lock."""
+    query = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted")
+    with engine.connect() as connection:
+        return list(connection.scalars(query, {"key": RUN_LOCK}))
 
 
-def scramble(adapter: Path) -> None:
-    """Fill an adapter with large noise: what training on wrong labels at worst makes of it."""
-    import numpy as np
-    from safetensors.numpy import load_file, save_file
-
-    random = np.random.default_rng(0)
-    tensors = {name: random.normal(0, 0.2, t.shape).astype(np.float32) for name, t in load_file(adapter).items()}
-    save_file(tensors, adapter)
-
-
-def test_a_champion_changed_meanwhile_makes_the_comparison_be_made_again(at: At) -> None:
-    other = serve_base(at.engine, at.cli, "F16")
-    failed = at.cli("run")
-    assert failed.returncode == 1
-    assert "compares again" in failed.stderr
-    done = at.cli("run")
-    assert done.returncode == 0, done.stderr
-    current = champion(at.engine)
-    assert current is not None
-    assert current.parent_id == other.id
-
-
-def test_a_damaged_candidate_is_never_published(at: At) -> None:
-    before = champion(at.engine)
-    (model,) = (at.cli.models_dir / ".staging").glob("*/model.gguf")
-    model.write_bytes(model.read_bytes()[:-1000])
-    done = at.cli("run")
-    assert done.returncode == 65
-    assert "SHA-256" in done.stderr
-    current = champion(at.engine)
-    assert before is not None
-    assert current is not None
-    assert current.id == before.id
+def test_a_run_whose_lock_another_has_taken_meanwhile_ends(engine: Engine, fresh_database_url: str) -> None:
+    proxy = DatabaseProxy(fresh_database_url)
+    through = sync_engine(proxy.url)
+    with exclusive(through) as lock:
+        lock.renew()
+        proxy.cut()
+        lock.renew()  # away: it may come back
+        eventually("the lock is free", lambda: not exclusive_holders(engine))
+        proxy.restore()
+        lock.renew()
+        assert len(exclusive_holders(engine)) == 1
+        proxy.cut()
+        eventually("the lock is free again", lambda: not exclusive_holders(engine))
+        with exclusive(engine):
+            proxy.restore()
+            with pytest.raises(BusyError):
+                lock.renew()
+            with pytest.raises(BusyError):
+                lock.wait(Event())
+    proxy.cut()
 
 
-def test_old_versions_and_old_data_are_deleted_unless_served(at: At) -> None:
-    run, models_dir = at.world.run(), at.cli.models_dir
-    with Session(at.engine) as session, session.begin():
-        for age, name in enumerate(("a day", "two days", "three days")):
-            file = models_dir / "versions" / name / "model.gguf"
-            file.parent.mkdir(parents=True)
-            file.write_bytes(b"")
-            values: dict[str, Any] = {"path": file, "name": name, "sha256": name, "size_bytes": 0, "run_id": run.id}
-            version = registry.register(session, models_dir=models_dir, **values)
-            version.created_at = run.started_at - timedelta(days=age + 1)
-            if name == "three days":
-                session.add(Replica(instance_id=uuid.uuid4(), host="pod", version_id=version.id))
-    (models_dir / "runs" / str(uuid.uuid4())).mkdir()
-    assert at.cli("run").returncode == 0
-    tidy = settings(publish={"keep_versions": 2, "keep_runs": 1})
-    prune(make_context(at.engine, Path(at.cli.environment["FINETUNE_BASE"]), models_dir, tidy))
-    assert {path.name for path in (models_dir / "versions").iterdir()} == {str(run.id), "a day", "three days"}
-    assert list((models_dir / "runs").iterdir()) == []
-
-
-def test_runs_that_a_clock_ahead_of_time_dated_do_not_push_out_the_present_one(
-    engine: Engine, tmp_path: Path, demo_hf: Path
-) -> None:
-    tidy = settings(publish={"keep_runs": 1})
-    context = make_context(engine, demo_hf, tmp_path, tidy)
-    with Session(engine) as session, session.begin():
-        later = context.record.read().started_at + timedelta(hours=7)
-        ahead = TrainingRun(stage="publish", base_model="x", settings={}, state=RunState.REJECTED, started_at=later)
-        session.add(ahead)
-        session.flush()
-        kept = {str(context.run_id), str(ahead.id)}
-    for name in (*kept, str(uuid.uuid4())):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-    prune(context)
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == kept
+def test_a_database_that_stays_away_ends_the_run_which_another_try_goes_on_with(fresh_database_url: str) -> None:
+    proxy = DatabaseProxy(fresh_database_url)
+    lock, stop = RunLock(sync_engine(proxy.url), patience_s=0.1), Event()
+    lock.take()
+    proxy.cut()
+    with pytest.raises(DatabaseAwayError, match="has been away"):
+        lock.wait(stop)
+    stop.set()
+    with pytest.raises(InterruptedRunError):
+        RunLock(sync_engine(proxy.url)).wait(stop)
 
 
 def test_a_run_is_gone_on_with_after_the_clock_went_back_or_forth(
@@ -381,6 +268,33 @@ def test_too_little_to_learn_from_is_no_failure(world: World, run_cli: MakeCli) 
     assert done.returncode == 0
     assert "3 more are needed" in done.stdout
     assert world.run().state is RunState.NOTHING_TO_DO
+
+
+def test_rows_that_are_all_turned_down_are_no_failure_and_each_has_its_reason(world: World, run_cli: MakeCli) -> None:
+    for number in range(3):
+        world.feedback(world.answered(f"question {number}", "no"), rating=-1)
+    world.feedback(world.answered("q", "a"), correction="key = '-----BEGIN " + "PRIVATE KEY-----'")
+    world.document("theirs.py", "x = 1\n", license="GPL-3.0")
+    done = run_cli(settings())("run")
+    assert done.returncode == 0, done.stderr
+    assert "3 more are needed" in done.stdout
+    run = world.run()
+    assert run.state is RunState.NOTHING_TO_DO
+    assert run.stages["extract"]["rejected"] == {"thumbs_down": 3, "secret": 1, "license": 1}
+
+
+def test_a_base_model_of_another_architecture_is_named_before_any_work(
+    world: World, run_cli: MakeCli, demo_hf: Path, tmp_path: Path
+) -> None:
+    base = shutil.copytree(demo_hf, tmp_path / "gpt2")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
+    cli = run_cli(settings())
+    cli.environment["FINETUNE_BASE"] = str(base)
+    done = cli("run")
+    assert done.returncode == 65
+    assert "is a 'gpt2' model" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_source_folder_is_taken_in_before_the_run(world: World, run_cli: MakeCli, tmp_path: Path) -> None:
@@ -420,14 +334,6 @@ def test_stages_out_of_order_and_unknown_runs_are_named(run_cli: MakeCli, engine
     assert late.returncode == 65
     assert "has not finished" in late.stderr
     assert cli("rollback").returncode == 1
-
-
-def test_doctor_says_what_a_run_would_find(engine: Engine, run_cli: MakeCli) -> None:
-    ingest(engine, OWN_SOURCE)
-    done = run_cli(settings())("doctor")
-    assert done.returncode == 0, done.stderr
-    assert "document" in done.stdout
-    assert "base model" in done.stdout
 
 
 def test_an_unfinished_run_is_gone_on_with_only_under_the_same_settings_and_base(

@@ -1,10 +1,14 @@
 """What people did, written to the tables; a stage's context; the command line as a process."""
 
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ import yaml
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from codellama_core import registry
 from codellama_core.documents import SourceFile
 from codellama_core.models import (
     ApiInteraction,
@@ -23,6 +28,7 @@ from codellama_core.models import (
     Feedback,
     Message,
     MessageStatus,
+    ModelVersion,
     TrainingRun,
     User,
 )
@@ -32,6 +38,7 @@ from finetuning.context import Context
 from finetuning.progress import Progress
 from finetuning.runs import open_run
 
+PATIENCE_S = 300
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SOURCE = ROOT / "fine-tuning" / "finetuning"
 SMALL: dict[str, Any] = {
@@ -171,3 +178,46 @@ class Cli:
         process = self.start(*arguments, **options)
         out, err = process.communicate(timeout=500)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def champion(engine: Engine) -> ModelVersion | None:
+    """The version that is served."""
+    with Session(engine, expire_on_commit=False) as session:
+        return registry.champion(session)
+
+
+def serve_base(engine: Engine, cli: Cli, kind: str = "Q8_0") -> ModelVersion:
+    """Make the base model champion, as the server does at its first start."""
+    path = cli.models_dir / "base" / "demo" / "model.gguf"
+    assert cli("export-base", cli.environment["FINETUNE_BASE"], str(path), "--quantize", kind).returncode == 0
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        file: dict[str, Any] = {"path": path, "sha256": registry.sha256_of(path), "size_bytes": path.stat().st_size}
+        version = registry.register(session, models_dir=cli.models_dir, name="demo", **file)
+        registry.promote(session, version.id)
+        return version
+
+
+def wait_for(what: str, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until ``condition`` holds; fails when the process ends before or it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process.poll() is None, f"ended before {what}: {process.communicate()}"
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S} s"
+        time.sleep(0.02)
+
+
+def kill(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> int:
+    """Send a signal and wait; the exit code."""
+    process.send_signal(how)
+    process.communicate(timeout=PATIENCE_S)
+    return process.returncode
+
+
+def files_below(folder: Path) -> list[str]:
+    """Paths of all files in a folder, from there on."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def limit_files(size: int) -> Callable[[], None]:
+    """No file of the process may grow beyond ``size`` bytes: what a full disk is like, from the kernel itself."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
