@@ -5,7 +5,7 @@ root over the rows' hashes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,8 @@ from finetuning.base_model import BaseModel
 from finetuning.config import ExtractSettings
 from finetuning.context import Context
 from finetuning.files import replacing
-from finetuning.held_out import resembling
-from finetuning.hygiene import clean, merkle_root
+from finetuning.held_out import HeldOut, resembling
+from finetuning.hygiene import NEAR_HELD_OUT, clean, merkle_root
 from finetuning.items import Code, Item, Rejection, Source
 from finetuning.library import replay_items
 from finetuning.rows import Row, RowMaker
@@ -55,10 +55,11 @@ def gather(
     maker = RowMaker(base, settings.max_tokens, settings.infills_per_1000_tokens)
     rows, too_long = _rows(maker, kept)
     rows, over = _limited(rows, settings.max_train_tokens)
-    rows += _replay(maker, rows, settings.replay_share, settings.seed)
-    rows, alike = _without_held_out(rows, settings.near_duplicate)
+    judging = HeldOut((item for item, split in kept if split is not Split.TRAIN), settings.near_duplicate)
+    replayed, known = _replay(maker, _replayed_tokens(rows, settings.replay_share), settings.seed, judging)
+    rows, alike = _without_held_out([*rows, *replayed], settings.near_duplicate)
     report(0.8, rows=len(rows))
-    return rows, [*rejections, *foreign, *dirty, *too_long, *over, *alike]
+    return rows, [*rejections, *foreign, *dirty, *too_long, *over, *known, *alike]
 
 
 def read_rows(folder: Path, split: Split) -> list[Row]:
@@ -102,9 +103,9 @@ def _without_held_out(rows: list[Row], threshold: float) -> tuple[list[Row], lis
     """Two files may differ and yet share a piece: rows are compared once more, by their tokens."""
     gate = [row for row in rows if row.split is Split.GATE]
     alike = resembling([row for row in rows if row.split is Split.TRAIN], gate, threshold)
-    reason, gone = "near_duplicate_of_held_out", {id(row) for row in alike}
+    gone = {id(row) for row in alike}
     return [row for row in rows if id(row) not in gone], [
-        Rejection(row.source, row.source_id, row.sha256, reason) for row in alike
+        Rejection(row.source, row.source_id, row.sha256, NEAR_HELD_OUT) for row in alike
     ]
 
 
@@ -119,16 +120,26 @@ def _limited(rows: list[Row], max_train_tokens: int) -> tuple[list[Row], list[Re
     return [*others, *learned], over
 
 
-def _replay(maker: RowMaker, rows: list[Row], share: float, seed: int) -> Iterator[Row]:
-    """General code, ``share`` of all training tokens."""
-    train = sum(len(row.ids) for row in rows if row.split is Split.TRAIN)
-    wanted = train * share / (1 - share)
+def _replayed_tokens(rows: list[Row], share: float) -> float:
+    """So many that they are ``share`` of all training tokens."""
+    return sum(len(row.ids) for row in rows if row.split is Split.TRAIN) * share / (1 - share)
+
+
+def _replay(maker: RowMaker, tokens: float, seed: int, judging: HeldOut) -> tuple[list[Row], list[Rejection]]:
+    """General code of about so many tokens, without what judges here."""
+    rows: list[Row] = []
+    known: list[Rejection] = []
     for item in replay_items(seed):
+        if tokens <= 0:
+            break
+        if judging.resembles(item):
+            known.append(Rejection.of(item, NEAR_HELD_OUT))
+            continue
         for row in maker.rows(item, Split.TRAIN):
-            if wanted <= 0:
-                return
-            wanted -= len(row.ids)
-            yield row
+            if tokens > 0:
+                rows.append(row)
+                tokens -= len(row.ids)
+    return rows, known
 
 
 def _save(rows: list[Row], path: Path) -> None:

@@ -1,12 +1,26 @@
 """What judges a model must not have been learned: extraction leaves such rows out, training does not begin with one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from datasketch import MinHashLSH
 
 from finetuning.errors import DataError
-from finetuning.hygiene import PERMUTATIONS, signature
+from finetuning.hygiene import PERMUTATIONS, signature, signature_of
+from finetuning.items import Item
 from finetuning.rows import Row
+
+
+class HeldOut:
+    """Items that judge, to be asked whether others nearly are one of them."""
+
+    def __init__(self, items: Iterable[Item], threshold: float) -> None:
+        self._index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+        for sha256, item in {item.sha256: item for item in items}.items():
+            self._index.insert(sha256, signature_of(item))
+
+    def resembles(self, item: Item) -> bool:
+        """Whether the item's text nearly is that of one that judges."""
+        return bool(self._index.query(signature_of(item)))
 
 
 def resembling(train: Sequence[Row], gate: Sequence[Row], threshold: float) -> list[Row]:

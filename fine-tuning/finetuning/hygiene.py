@@ -14,6 +14,7 @@ from finetuning.items import Item, Rejection
 
 PERMUTATIONS: Final = 64
 SHINGLE_WORDS: Final = 5
+NEAR_HELD_OUT: Final = "near_duplicate_of_held_out"
 SPLIT_ORDER: Final = (Split.GATE, Split.DEV, Split.TRAIN)
 
 _DETECTORS: Final = (
@@ -123,15 +124,20 @@ class _Seen:
         """Why ``item`` repeats an earlier one; None, and it is remembered, when it does not."""
         if item.sha256 in self._hashes:
             return "duplicate"
-        minhash = signature(_WORD.findall(item.text))
+        minhash = signature_of(item)
         similar = self._index.query(minhash)
         if similar:
             crosses = any(self._splits[key] is not split for key in similar)
-            return "near_duplicate_of_held_out" if crosses else "near_duplicate"
+            return NEAR_HELD_OUT if crosses else "near_duplicate"
         self._hashes.add(item.sha256)
         self._splits[item.sha256] = split
         self._index.insert(item.sha256, minhash)
         return None
+
+
+def signature_of(item: Item) -> MinHash:
+    """The signature of an item's text."""
+    return signature(_WORD.findall(item.text))
 
 
 def signature(words: Sequence[str]) -> MinHash:

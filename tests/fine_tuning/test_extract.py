@@ -1,5 +1,6 @@
 """The stage extract: a snapshot on disk, its account in the database, and when there is nothing to do."""
 
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -8,10 +9,12 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from codellama_core.models import Split, TrainingRow
+from finetuning import dataset
 from finetuning.context import Context
 from finetuning.dataset import extract, read_rows
+from finetuning.hygiene import split_of
 from finetuning.ingest import ingest
-from finetuning.items import Source
+from finetuning.items import Code, Item, Source
 from tests.fine_tuning.world import OWN_SOURCE, World, make_context, settings
 
 
@@ -68,6 +71,22 @@ def test_about_a_fifth_of_the_training_tokens_is_general_code(context: Context) 
     rows = read_rows(context.folder, Split.TRAIN)
     replayed = sum(len(row.ids) for row in rows if row.source is Source.REPLAY)
     assert 0.15 < replayed / sum(len(row.ids) for row in rows) < 0.25
+
+
+def test_general_code_that_judges_here_is_not_replayed(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest(context.engine, OWN_SOURCE)
+    shares = context.settings.extract
+    judging = next(
+        path for path in sorted(OWN_SOURCE.glob("*.py"))
+        if split_of(f"file:finetuning/{path.name}", shares.gate_share, shares.dev_share) is Split.GATE
+    )  # fmt: skip
+    texts = {"judging": judging.read_text() + "# as the library has it\n", "other": "def other():\n    return 1\n" * 5}
+    library = [Item(Source.REPLAY, uuid.uuid4(), f"library:{name}", Code(t, "python")) for name, t in texts.items()]
+    monkeypatch.setattr(dataset, "replay_items", lambda seed: iter(library))
+    report = extract(context)
+    replayed = {row.group for split in Split for row in read_rows(context.folder, split) if row.source is Source.REPLAY}
+    assert replayed == {"library:other"}
+    assert report["rejected"]["near_duplicate_of_held_out"] >= 1
 
 
 def test_too_few_gate_rows_say_how_many_more_are_needed(context: Context, world: World) -> None:
