@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,6 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import LlamaForCausalLM
 
-from finetuning.base_model import Shape
 from finetuning.config import TrainSettings
 from finetuning.frozen_llama import adapted_llama
 from finetuning.frugal import target_loss
@@ -20,32 +18,6 @@ from finetuning.packing import Pack
 from finetuning.squares import InputSquares
 
 State = dict[str, Any]
-
-
-def faster_compute(shape: Shape, tokens: int) -> torch.dtype:
-    """bfloat16 where it multiplies at least 1.3 times as fast as float32 at the model's own sizes, else float32.
-
-    Timed, not read off the CPU's flags: on AVX2 machines bfloat16 is far slower (pytorch issue 146508).
-    """
-    return (
-        torch.bfloat16
-        if _product_s(shape, tokens, torch.bfloat16) * 1.3 < _product_s(shape, tokens, torch.float32)
-        else torch.float32
-    )
-
-
-def _product_s(shape: Shape, tokens: int, dtype: torch.dtype) -> float:
-    """Seconds of one (tokens x hidden) x (hidden x intermediate) product, the best of three; a first one warms up."""
-    left, right = (
-        torch.ones(tokens, shape.hidden, dtype=dtype),
-        torch.ones(shape.hidden, shape.intermediate, dtype=dtype),
-    )
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        torch.mm(left, right)
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
 
 
 class Learner:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
@@ -27,15 +27,14 @@ from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.gguf_model import gguf_names
 from finetuning.held_out import require_held_out
 from finetuning.importance import IMPORTANCE, write_importance
-from finetuning.learner import Learner, faster_compute, shuffled
+from finetuning.learner import Learner, shuffled
 from finetuning.memory import Mode, choose_mode, need
 from finetuning.packing import Pack, pack
 from finetuning.progress import Progress
+from finetuning.rate import DTYPES, faster_compute
 from finetuning.rows import Row
 
 logger = logging.getLogger(__name__)
-
-DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(slots=True)
@@ -257,7 +256,4 @@ def _log(cursor: Cursor, context: Context) -> None:
 
 
 def _compute(settings: TrainSettings, base: BaseModel) -> str:
-    if settings.compute != "auto":
-        return settings.compute
-    fastest = faster_compute(base.shape, settings.sequence_length)
-    return next(name for name, dtype in DTYPES.items() if dtype is fastest)
+    return faster_compute(base.shape, settings.sequence_length) if settings.compute == "auto" else settings.compute

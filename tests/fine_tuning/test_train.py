@@ -14,7 +14,6 @@ from transformers import LlamaForCausalLM
 
 from codellama_core.models import Split
 from finetuning.adapter import FOLDER
-from finetuning.base_model import BaseModel
 from finetuning.checkpoints import Checkpoints
 from finetuning.config import TrainSettings
 from finetuning.context import Context
@@ -22,7 +21,7 @@ from finetuning.dataset import extract, read_rows
 from finetuning.errors import ConfigError, DataError, InterruptedRunError
 from finetuning.importance import IMPORTANCE
 from finetuning.ingest import ingest
-from finetuning.learner import Learner, faster_compute
+from finetuning.learner import Learner
 from finetuning.memory import BITS, Mode
 from finetuning.packing import pack
 from finetuning.progress import Progress
@@ -228,7 +227,3 @@ def test_a_loss_that_is_not_a_number_ends_the_run_with_a_sentence(context: Conte
 def test_no_training_rows_is_an_error_in_the_data(context: Context) -> None:
     with pytest.raises(DataError, match="no training rows"):
         trainer(context, lambda rows: [], context.settings.train)
-
-
-def test_the_way_of_computing_is_chosen_by_timing(demo: BaseModel) -> None:
-    assert faster_compute(demo.shape, 64) in (torch.float32, torch.bfloat16)

@@ -10,8 +10,9 @@ import torch
 from finetuning.base_model import Shape
 from finetuning.frozen_llama import frozen_llama
 from finetuning.memory import BITS, Mode
+from finetuning.rate import multiplied
 from tests.load.training.figures import figures, table
-from tests.load.training.shapes import llama, products, write_random
+from tests.load.training.shapes import llama, write_random
 from tests.load.training.sides import PLAIN, Task, Trained, reset_peak, status, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -44,7 +45,7 @@ def test_ours_learns_what_the_plain_script_learns(task: Task, side: str, toleran
 
 
 def test_a_7b_has_the_products_of_a_7b() -> None:
-    assert products(llama(32)) == 6_607_142_912
+    assert multiplied(llama(32)) == 6_607_142_912
 
 
 @pytest.mark.parametrize("mode", BITS)
@@ -65,7 +66,7 @@ def test_shares_are_of_four_flop_without_recomputing_and_of_six_with(shape: Shap
     done = {side: Trained(2.0, 2.0, 2**30, 2**31, 0, (7.0, 6.9)) for side in (PLAIN, *BITS)}
     lines = {line.side: line for line in figures(shape, task, done, rate=1e9)}
     assert lines["fast"].share * 6 == pytest.approx(lines[PLAIN].share * 4)
-    assert lines["lean"].share == lines[PLAIN].share == pytest.approx(6 * products(shape) * 64 / 2 / 1e9)
+    assert lines["lean"].share == lines[PLAIN].share == pytest.approx(6 * multiplied(shape) * 64 / 2 / 1e9)
     assert lines["fast"].ratio == lines["fast"].cpu_ratio == 1
     assert (lines["fast"].whole or 0) > 2**31
     assert table(lines.values()).count("7.0000 → 6.9000") == 3

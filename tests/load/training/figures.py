@@ -7,11 +7,11 @@ from typing import Final
 from finetuning.base_model import Shape
 from finetuning.config import TrainSettings
 from finetuning.memory import BITS, need
-from tests.load.training.shapes import products
+from finetuning.rate import FLOP, multiplied
 from tests.load.training.sides import PLAIN, Task, Trained
 
-FLOP: Final = {PLAIN: 6, "fast": 4, "lean": 6}
-"""Per trained token and weight: forward 2, backward 2, and 2 for what is computed again."""
+PLAIN_FLOP: Final = 6
+"""As in our lean mode: the plain script checkpoints gradients."""
 WHOLE: Final = 32
 HEAD: Final = (
     "side", "tok/s", "ratio", "by CPU time", "share", "peak loading", "peak training", "swap", "32 layers", "losses",
@@ -38,12 +38,13 @@ class Line:
 def figures(shape: Shape, task: Task, trained: Mapping[str, Trained], rate: float) -> list[Line]:
     """A line a side; ``rate`` in FLOP a second."""
     tokens, plain = task.tokens * task.batches, trained.get(PLAIN)
+    flop: dict[str, int] = {PLAIN: PLAIN_FLOP, **FLOP}
     return [
         Line(
             side, tokens / each.wall_s,
             plain.wall_s / each.wall_s if plain else None,
             plain.cpu_s / each.cpu_s if plain else None,
-            FLOP[side] * products(shape) * tokens / each.wall_s / rate,
+            flop[side] * multiplied(shape) * tokens / each.wall_s / rate,
             each, each.training_bytes + _left_out(shape, task, side) if side in BITS else None,
         )
         for side, each in trained.items()

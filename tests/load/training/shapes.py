@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from finetuning.base_model import LINEARS, Shape
+from finetuning.base_model import Shape
 
 DEVIATION = 0.02
 
@@ -18,13 +18,6 @@ def llama(layers: int, width: int = 4096) -> Shape:
         vocab=32016, hidden=width, intermediate=width * 11008 // 4096, layers=layers, heads=heads, kv_heads=heads,
         head_dim=128, context=16_384, norm_epsilon=1e-5, rope_base=1e6, rope_factor=1.0, tied=False,
     )  # fmt: skip
-
-
-def products(shape: Shape) -> int:
-    """Weights that every trained token is multiplied with: the linear layers' and the output matrix's."""
-    tensors = shape.tensors()
-    layer = sum(rows * columns for rows, columns in (tensors[f"model.layers.0.{name}.weight"] for name in LINEARS))
-    return shape.layers * layer + shape.vocab * shape.hidden
 
 
 def write_random(shape: Shape, folder: Path) -> None:
