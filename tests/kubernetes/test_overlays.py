@@ -18,6 +18,7 @@ from tests.kubernetes.rendered import (
     named,
     of_kind,
     rendering,
+    with_components,
     workload,
     workloads,
 )
@@ -75,6 +76,19 @@ def test_the_weekly_run_is_on_the_node_that_is_marked_for_it() -> None:
     assert pod["tolerations"] == [{"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}]
     others = [item.pod for item in workloads(rendering("multi-node")) if item.name != "codellama-fine-tune-cron"]
     assert all("tolerations" not in pod and "nodeSelector" not in pod for pod in others)
+
+
+@pytest.mark.parametrize("more", [(), ("weights-cache",)])
+def test_a_pod_of_one_socket_asks_for_whole_cpus_and_for_what_it_may_use_in_every_container(
+    more: tuple[str, ...],
+) -> None:
+    """Kubernetes' conditions for the QoS class Guaranteed, and the static CPU manager's for CPUs of one's own."""
+    item = workload(with_components(["numa", *more]), "codellama-deployment")
+    for container in item.containers:
+        assert container["resources"]["requests"] == container["resources"]["limits"], container["name"]
+        assert set(container["resources"]["limits"]) >= {"cpu", "memory"}
+    (backend,) = (each for each in item.pod["containers"] if each["name"] == "backend")
+    assert str(backend["resources"]["limits"]["cpu"]).isdigit()
 
 
 def test_the_backend_reads_no_weights_from_the_network() -> None:
