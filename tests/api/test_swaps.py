@@ -187,17 +187,35 @@ class Traffic:
         eventually(f"{count} more answers", lambda: len(self.answers) >= goal or self.failures)
 
 
-def test_swaps_under_traffic_drop_nothing_and_every_answer_is_of_the_version_it_names(
+def test_twenty_swaps_under_traffic_drop_nothing_mix_nothing_up_and_give_memory_back(
     server: Backend, versions: Versions
 ) -> None:
-    with server.client() as client, Traffic(server, [None] * 3) as traffic:
+    assert server.process is not None
+    process = psutil.Process(server.process.pid)
+
+    def resident() -> int:
+        rss: int = process.memory_info().rss
+        return rss
+
+    with server.client() as client:
         plain = text_of(complete(client))
         assert "return" in plain
-        for name in ("loud", "demo") * 3:
-            traffic.more(2)
-            versions.promote(name)
-            until_served(client, name)
-        traffic.more(2)
+
+        def swap(traffic: Traffic, times: int) -> None:
+            for name in ("loud", "demo") * (times // 2):
+                traffic.more(1)
+                versions.promote(name)
+                until_served(client, name)
+            traffic.more(1)
+
+        with Traffic(server, [None] * 3) as first:  # makes what every later swap uses again
+            swap(first, 2)
+        eventually("only the champion is loaded", lambda: server.metric("kv_cells") == 4096)
+        before = resident()
+        with Traffic(server, [None] * 3) as traffic:
+            swap(traffic, 20)
+        eventually("only the champion is loaded", lambda: server.metric("kv_cells") == 4096)
+        eventually(f"{resident()} is back near {before}", lambda: resident() < KEPT * before)
     assert traffic.failures == []
     assert {reason for *_, reason in traffic.answers} <= {"length", "stop"}
     texts = {(name, text) for _, name, text, _ in traffic.answers}
@@ -341,26 +359,3 @@ def test_a_model_file_truncated_or_replaced_under_a_running_server_changes_nothi
             traffic.more(1)
         assert traffic.failures == []
         assert {text for _, _, text, _ in traffic.answers} == {plain}
-
-
-def test_memory_is_given_back_when_a_version_goes(server: Backend, versions: Versions) -> None:
-    assert server.process is not None
-    process = psutil.Process(server.process.pid)
-
-    def resident() -> int:
-        rss: int = process.memory_info().rss
-        return rss
-
-    with server.client() as client:
-        for name in ("loud", "demo"):  # the first swap makes what every later one uses again
-            versions.promote(name)
-            until_served(client, name)
-            complete(client)
-        eventually("the other one is gone", lambda: server.metric("kv_cells") == 4096)
-        before, freed = resident(), server.log.read_text().count("has been freed")
-        for number, name in enumerate(("loud", "demo") * 3, freed + 1):
-            versions.promote(name)
-            until_served(client, name)
-            complete(client)
-            eventually("the other one is gone", lambda gone=number: server.log.read_text().count("been freed") >= gone)
-            eventually(f"{resident()} is back near {before}", lambda: resident() < KEPT * before)
