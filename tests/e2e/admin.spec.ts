@@ -79,6 +79,11 @@ test('a row is excluded from later runs with one click, and included again', asy
   await expect(trees).toContainText('Excluded from the next run on');
   await trees.getByRole('button', { name: /^Include again/ }).click();
   await expect(trees).not.toContainText('Excluded');
+  await trees.getByText('Runs and versions that met it').click();
+  const uses = trees.getByRole('list', { name: 'Runs and versions that met it' });
+  await expect(uses).toContainText('1 row to learn from');
+  await expect(uses).toContainText('made second');
+  expect(await axeFindings(page)).toEqual([]);
 });
 
 test('on a phone the tab of the page that one is on is in view', async ({ page }) => {

@@ -4,7 +4,7 @@ import json
 import shutil
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -174,10 +174,26 @@ def test_a_disk_that_is_full_at_the_beginning_costs_nothing(engine: Engine, worl
     assert world.run().stages["extract"]["rows"]["train"] > 0
 
 
+@pytest.fixture
+def proxy(fresh_database_url: str) -> Iterator[DatabaseProxy]:
+    proxy = DatabaseProxy(fresh_database_url)
+    yield proxy
+    proxy.restore()
+    proxy.cut()
+
+
+@pytest.fixture
+def through(proxy: DatabaseProxy) -> Iterator[Engine]:
+    """The database, by way of ``proxy``."""
+    engine = sync_engine(proxy.url)
+    yield engine
+    engine.dispose()
+
+
 def test_a_database_that_goes_away_while_a_run_trains_is_waited_for(
-    engine: Engine, world: World, run_cli: MakeCli, fresh_database_url: str
+    engine: Engine, world: World, run_cli: MakeCli, proxy: DatabaseProxy
 ) -> None:
-    cli, proxy = run_cli(settings(train={"max_steps": 4})), DatabaseProxy(fresh_database_url)
+    cli = run_cli(settings(train={"max_steps": 4}))
     before = serve_base(engine, cli)
     cli.environment["DATABASE_URL"] = proxy.url
     ingest(engine, OWN_SOURCE)
@@ -190,7 +206,6 @@ def test_a_database_that_goes_away_while_a_run_trains_is_waited_for(
     assert not list(exclusive_holders(engine)), "the lock went with the connection"
     proxy.restore()
     _, errors = process.communicate(timeout=PATIENCE_S)
-    proxy.cut()
     assert process.returncode == 0, errors
     assert "waiting for it" in errors
     current = champion(engine)
@@ -207,9 +222,9 @@ def exclusive_holders(engine: Engine) -> list[int]:
         return list(connection.scalars(query, {"key": RUN_LOCK}))
 
 
-def test_a_run_whose_lock_another_has_taken_meanwhile_ends(engine: Engine, fresh_database_url: str) -> None:
-    proxy = DatabaseProxy(fresh_database_url)
-    through = sync_engine(proxy.url)
+def test_a_run_whose_lock_another_has_taken_meanwhile_ends(
+    engine: Engine, proxy: DatabaseProxy, through: Engine
+) -> None:
     with exclusive(through) as lock:
         lock.renew()
         proxy.cut()
@@ -226,19 +241,19 @@ def test_a_run_whose_lock_another_has_taken_meanwhile_ends(engine: Engine, fresh
                 lock.renew()
             with pytest.raises(BusyError):
                 lock.wait(Event())
-    proxy.cut()
 
 
-def test_a_database_that_stays_away_ends_the_run_which_another_try_goes_on_with(fresh_database_url: str) -> None:
-    proxy = DatabaseProxy(fresh_database_url)
-    lock, stop = RunLock(sync_engine(proxy.url), patience_s=0.1), Event()
+def test_a_database_that_stays_away_ends_the_run_which_another_try_goes_on_with(
+    proxy: DatabaseProxy, through: Engine
+) -> None:
+    lock, stop = RunLock(through, patience_s=0.1), Event()
     lock.take()
     proxy.cut()
     with pytest.raises(DatabaseAwayError, match="has been away"):
         lock.wait(stop)
     stop.set()
     with pytest.raises(InterruptedRunError):
-        RunLock(sync_engine(proxy.url)).wait(stop)
+        RunLock(through).wait(stop)
 
 
 def test_a_run_is_gone_on_with_after_the_clock_went_back_or_forth(

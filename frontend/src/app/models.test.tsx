@@ -271,10 +271,10 @@ describe('the rows of a run', () => {
     const list = await screen.findByRole('list', { name: 'Runs and versions that met it' });
     const [first, second] = within(list).getAllByRole('listitem');
     expect(first).toHaveTextContent(
-      '3 to learn from, 1 to judge by, 1 left out: nearly the same as anotherdemo-1Champion',
+      '3 rows to learn from, 1 row to judge by, 1 row left out: nearly the same as anothermade demo-1Champion',
     );
     expect(within(first as HTMLElement).getByRole('link')).toHaveAttribute('href', '/models/runs/run-1');
-    expect(second).toHaveTextContent('1 left out: no consent to training');
+    expect(second).toHaveTextContent('1 row left out: no consent to training');
   });
 
   it('are narrowed down by a press on a count', async () => {

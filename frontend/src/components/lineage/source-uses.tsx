@@ -58,16 +58,24 @@ function Use({ use }: { use: SourceUse }) {
         Run of {formatDateTime(use.started_at)}
       </Link>
       <span className="text-muted-foreground">{becameOf(use)}</span>
-      {use.version && <VersionName version={use.version} />}
+      {use.version && (
+        <span>
+          made <VersionName version={use.version} />
+        </span>
+      )}
     </li>
   );
 }
 
-/** `3 rows to learn from, 1 to judge by; 1 left out: empty`. */
+/** `3 rows to learn from, 1 row to judge by, 1 row left out: empty`. */
 function becameOf({ splits, reasons }: SourceUse): string {
-  const kept = Object.entries(splits).map(([split, rows]) => `${formatCount(rows)} ${splitWords(split)}`);
+  const kept = Object.entries(splits).map(([split, rows]) => `${counted(rows)} ${splitWords(split)}`);
   const left = Object.entries(reasons).map(
-    ([reason, rows]) => `${formatCount(rows)} left out: ${reasonWords(reason)}`,
+    ([reason, rows]) => `${counted(rows)} left out: ${reasonWords(reason)}`,
   );
   return [...kept, ...left].join(', ');
+}
+
+function counted(rows: number): string {
+  return `${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
 }
