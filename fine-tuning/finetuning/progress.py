@@ -15,6 +15,8 @@ from finetuning.runs import RunRecord
 
 ROW_EVERY_S: Final = 2.0
 LINE_EVERY_S: Final = 15.0
+AWAY_EVERY_S: Final = 60.0
+"""How often a database that is away is tried: an attempt may take seconds, in which nothing is learned."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -78,9 +80,9 @@ class Progress:
         values = {"stage": self._stage, "fraction": round(fraction, 4), **figures}
         values["eta_s"] = figures.get("eta_s", None if eta is None else round(eta, 1))
         if now >= self._row_due or fraction >= 1:
-            self._row_due = now + ROW_EVERY_S
             self._renew()
-            self._record.advance({**values, **(details or {})})
+            written = self._record.advance({**values, **(details or {})})
+            self._row_due = now + (ROW_EVERY_S if written else AWAY_EVERY_S)
         if self._bar is not None:
             self._bar.n = round(100 * fraction)
             self._bar.set_postfix({k: v for k, v in figures.items() if k != "eta_s"}, refresh=True)

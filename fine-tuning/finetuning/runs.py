@@ -56,18 +56,19 @@ class RunLock:
         Raises BusyError when another process has taken it meanwhile, InterruptedRunError when ``stop`` is set,
         DatabaseAwayError when the database is away for too long.
         """
-        deadline = time.monotonic() + self._patience_s
+        deadline, told = time.monotonic() + self._patience_s, False
         while True:
             try:
                 self._hold()
                 return
             except OperationalError as error:
+                reason = " ".join(str(error.orig).split())
                 if time.monotonic() > deadline:
-                    raise DatabaseAwayError(
-                        f"The database has been away for {self._patience_s / 60:.0f} minutes: "
-                        f"{' '.join(str(error.orig).split())}."
-                    ) from error
-            logger.warning("the database is away; waiting for it")
+                    away = f"The database has been away for {self._patience_s / 60:.0f} minutes: {reason}."
+                    raise DatabaseAwayError(away) from error
+            if not told:
+                logger.warning("the database is away (%s); waiting for it", reason)
+            told = True
             if stop.wait(RETRY_S):
                 raise InterruptedRunError("Stopped; the next run goes on from here.")
 
@@ -124,12 +125,14 @@ class RunRecord:
         """The run is now in ``stage``."""
         self._write(stage=stage, state=RunState.RUNNING, error=None, finished_at=None)
 
-    def advance(self, progress: dict[str, Any]) -> None:
-        """Show how far the stage is. A database that is away is logged, not raised: the work goes on."""
+    def advance(self, progress: dict[str, Any]) -> bool:
+        """Show how far the stage is; whether that was written. A database that is away is logged: the work goes on."""
         try:
             self._write(progress=progress)
         except SQLAlchemyError as error:
             logger.warning("progress not written: %s", error.__class__.__name__)
+            return False
+        return True
 
     def finish_stage(self, stage: str, report: dict[str, Any], **values: Any) -> None:
         """Keep what a stage reported."""

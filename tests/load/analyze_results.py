@@ -189,9 +189,10 @@ def _timeline(results: Results) -> None:
     for axes, name in zip(places[2:], told, strict=True):
         shown = [(sample.at, getattr(sample, name)) for sample in results.samples if getattr(sample, name) is not None]
         ats, values = zip(*shown, strict=True)
-        axes.plot(ats, [value / 2**20 for value in values] if name == "memory_bytes" else values, color=BLUE)
+        heights = [value / 2**20 for value in values] if name == "memory_bytes" else values
+        axes.plot(ats, heights, color=BLUE)
         axes.set_ylabel({"in_system": "requests in the system", "memory_bytes": "resident MiB", "pods": "pods"}[name])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * max(heights))
     places[-1].set_xlabel("seconds")
     places[0].set_title(results.name)
     figure.tight_layout()

@@ -115,8 +115,9 @@ def main() -> int:
     print(table([HEAD, *(cells(name, summary) for name, summary in done.summaries())]))
     if arguments.type == "stress":
         print(f"broke: {done.broke}" if done.broke else f"did not break up to {arguments.stress_max:g} a second")
-    growth = done.memory_growth
-    print("memory: the server did not say" if growth is None else f"memory: {growth:+.1%} an hour")
+    growth = done.memory_growth if arguments.type == "soak" else None  # a shorter one shows buffers that fill up
+    if arguments.type == "soak":
+        print("memory: the server did not say" if growth is None else f"memory: {growth:+.1%} an hour")
     print_cost(done.total, arguments)
     out = arguments.out or Path(f"{arguments.type}_results.json")
     more = {"broke": done.broke, "memory_growth": growth}
