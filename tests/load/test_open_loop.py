@@ -128,5 +128,19 @@ def test_what_is_no_file_of_results_and_where_no_server_is_are_said_in_a_sentenc
     assert "ConnectError" in away.stderr
 
 
+def test_a_server_is_checked_line_by_line(server: Backend, tmp_path: Path) -> None:
+    done = run("check.py", tmp_path, "--url", server.url)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert len(lines) == 9
+    assert all(line.startswith("ok ") for line in lines)
+    away = run("check.py", tmp_path, "--url", "http://127.0.0.1:9")
+    assert away.returncode == 1
+    assert "no server at http://127.0.0.1:9" in away.stdout
+    other = run("check.py", tmp_path, "--url", f"{server.url}/v1")
+    assert other.returncode == 1
+    assert "BAD chat" in other.stdout
+
+
 def test_the_servers_memory_is_in_its_metrics(server: Backend) -> None:
     assert "process_resident_memory_bytes" in httpx.get(f"{server.url}/metrics").text
