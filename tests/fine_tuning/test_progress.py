@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import pytest
 
-from finetuning import progress
 from finetuning.progress import AWAY_EVERY_S, ROW_EVERY_S, Progress
 from finetuning.runs import RunRecord
 
@@ -32,7 +31,7 @@ def test_a_database_that_is_away_is_tried_less_often(
     monkeypatch: pytest.MonkeyPatch, away: bool, expected: float
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(progress.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr("finetuning.progress.time.monotonic", clock.monotonic)
     shown = Progress(cast(RunRecord, clock), "train", threading.Event(), clock.renew, quiet=True)
     clock.now, clock.away = 1.0, away
     shown.show(0.1)
