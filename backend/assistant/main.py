@@ -53,6 +53,7 @@ from assistant.services.notices import Notices
 from assistant.services.people.accounts import Accounts
 from assistant.services.people.limits import RateLimits
 from assistant.services.retention import Retention
+from assistant.services.serving.memory import map_large_blocks
 from assistant.services.serving.models import ModelService, NothingToServeError
 from assistant.services.spool import Spool
 from assistant.telemetry import Metrics
@@ -76,6 +77,7 @@ def create_app(settings: Settings, fatal: Fatal) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        map_large_blocks()
         async with AsyncExitStack() as stack:
             if end_traces is not None:
                 stack.callback(end_traces)

@@ -15,7 +15,7 @@ from tests.kubernetes.rendered import ROOT
 DOCKERFILES = {part: ROOT / part / "Dockerfile" for part in ("backend", "frontend", "fine-tuning")}
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 EXAMPLE = ROOT / ".env.example"
-FINE_TUNER_READS = {"DATABASE_URL"}
+FINE_TUNER_READS = {"DATABASE_URL", "TRAINING_LICENSES"}
 
 
 class Stage(NamedTuple):
