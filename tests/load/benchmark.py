@@ -15,7 +15,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # run as a file, it finds its neighbours
 
 from tests.load.clients import Client, Endpoint
-from tests.load.outcomes import HEAD, Attempt, Summary, cells, table
+from tests.load.outcomes import HEAD, Attempt, Summary, cells
+from tests.load.report import aligned
 from tests.load.settings import add_arguments, bodies, endpoint_of, print_cost, save
 
 LEVELS = {"light": (20, 2), "medium": (50, 5), "heavy": (100, 10)}
@@ -50,7 +51,7 @@ def main() -> int:
     requests = max(1, round((arguments.requests or requests) * arguments.scale))
     at_once = arguments.at_once or at_once
     attempts, summary = asyncio.run(measure(endpoint_of(arguments), bodies(arguments), requests, at_once))
-    print(table([HEAD, cells(f"{arguments.level}, {at_once} at once", summary)]))
+    print(aligned([HEAD, cells(f"{arguments.level}, {at_once} at once", summary)]))
     print_cost(summary, arguments)
     for error in sorted({attempt.error for attempt in attempts if attempt.error}):
         print(f"failed: {error}", file=sys.stderr)

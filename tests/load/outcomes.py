@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Literal, Self
@@ -129,13 +129,6 @@ def cells(name: str, summary: Summary) -> tuple[str, ...]:
         f"{summary.success:.1%}", *(f"{rate:.3g}" for rate in rates), _times(summary.first), _times(summary.whole),
         seconds(summary.gap), seconds(summary.refusal),
     )  # fmt: skip
-
-
-def table(lines: Iterable[Sequence[str]]) -> str:
-    """Lines for a terminal, the first one of them the head."""
-    lines = list(lines)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def cost_sentence(summary: Summary, node_cost_per_hour: float) -> str:

@@ -104,9 +104,13 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 def table(rows: Iterable[Row]) -> str:
     """Rows for a terminal."""
     head = ("figure", "ours", "theirs", "peer", "ratio (spread)", "target", "")
-    lines = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return aligned([head, *(_cells(row) for row in rows)])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of as many cells each, the first one of them the head, in columns."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def to_json(result: Result) -> dict[str, Any]:

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # run as
 
 from tests.load.clients import Client
 from tests.load.open_loop import OpenLoop, Phase, Sample, Watch, arrivals
-from tests.load.outcomes import HEAD, Attempt, Summary, cells, table
-from tests.load.report import percentile, slope
+from tests.load.outcomes import HEAD, Attempt, Summary, cells
+from tests.load.report import aligned, percentile, slope
 from tests.load.settings import add_arguments, bodies, endpoint_of, print_cost, save
 
 ANSWERED = 0.95
@@ -112,7 +112,7 @@ def _broken(loop: OpenLoop, start: float, latency_limit: float) -> str | None:
 def main() -> int:
     arguments = _parser().parse_args()
     done = asyncio.run(run(arguments))
-    print(table([HEAD, *(cells(name, summary) for name, summary in done.summaries())]))
+    print(aligned([HEAD, *(cells(name, summary) for name, summary in done.summaries())]))
     if arguments.type == "stress":
         print(f"broke: {done.broke}" if done.broke else f"did not break up to {arguments.stress_max:g} a second")
     growth = done.memory_growth if arguments.type == "soak" else None  # a shorter one shows buffers that fill up
