@@ -42,7 +42,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: $(BIN)/.run $(DEMO_GGUF) frontend/dist/index.html ## Set everything up and serve the product at http://127.0.0.1:8080
-	@HOST=127.0.0.1 PORT=$(PORT) AUTH_MODE=local FRONTEND_DIST=frontend/dist exec $(BIN)/python -m assistant run
+	@HOST=127.0.0.1 PORT=$(PORT) AUTH_MODE=local FRONTEND_DIST=frontend/dist GLIBC_TUNABLES=glibc.malloc.hugetlb=1 exec $(BIN)/python -m assistant run
 
 finetune: $(BIN)/.train $(DEMO_GGUF) ## Run the weekly fine-tuning once, on the database of `make run`
 	@$(BIN)/python -m assistant with-database -- \

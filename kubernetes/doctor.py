@@ -30,6 +30,7 @@ PROVISIONER: Final = "rancher.io/local-path"
 CLASS: Final = "standard-retain"
 LABEL: Final = "codellama.io/fine-tune"
 DISK_GIB: Final = 60
+HUGE_PAGES: Final = "sys/kernel/mm/transparent_hugepage/enabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Machine:
     size: Size
     cores: int
     quota: float | None
+    huge_pages: bool
 
     @classmethod
     def read(cls, root: Path) -> "Machine":
@@ -83,7 +85,9 @@ class Machine:
         limit = most.read_text().strip() if most.is_file() else "max"
         memory = kib * 1024 if limit == "max" else min(kib * 1024, int(limit))
         usable = cores if quota is None else min(cores, quota)
-        return cls(frozenset(fields.get("flags", "").split()), Size(usable, memory / GIB), cores, quota)
+        flags, huge_pages = frozenset(fields.get("flags", "").split()), root / HUGE_PAGES
+        given = huge_pages.is_file() and "[never]" not in huge_pages.read_text()
+        return cls(flags, Size(usable, memory / GIB), cores, quota, given)
 
 
 def examine_machine(machine: Machine, threads: str | None) -> Iterator[Finding]:
@@ -101,6 +105,8 @@ def examine_machine(machine: Machine, threads: str | None) -> Iterator[Finding]:
     yield _size("server", machine.size)
     if machine.quota is not None and machine.quota < machine.cores:
         yield Finding("note", "quota", f"{machine.quota:g} of {machine.cores} CPUs; the server takes as many threads")
+    if not machine.huge_pages:
+        yield Finding("note", "huge pages", f"none: answers are some 5 % slower; write madvise into /{HUGE_PAGES}")
     if threads is not None and int(threads) > machine.size.cpus:
         text = f"{threads} threads on {machine.size.cpus:g} CPUs: answers collapse; leave N_THREADS out"
         yield Finding("FAIL", "N_THREADS", text)

@@ -53,6 +53,7 @@ class Backend:
         self.log = folder / f"backend-{self.port}.log"
         self.environment = {
             "PATH": os.environ["PATH"],
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
             "DATABASE_URL": database_url,
             "MODELS_DIR": str(folder / "models"),
             "SPOOL_DIR": str(folder / "spool"),

@@ -32,6 +32,7 @@ class Server:
     flags: str = HASWELL
     quota: str = "max 100000"
     memory_max: str = "max"
+    huge_pages: str = "always [madvise] never"
 
     def write(self, root: Path) -> None:
         (root / "proc/self").mkdir(parents=True)
@@ -42,6 +43,8 @@ class Server:
         (root / "proc/self/cgroup").write_text("0::/\n")
         (root / "sys/fs/cgroup/cpu.max").write_text(f"{self.quota}\n")
         (root / "sys/fs/cgroup/memory.max").write_text(f"{self.memory_max}\n")
+        (root / "sys/kernel/mm/transparent_hugepage").mkdir(parents=True)
+        (root / "sys/kernel/mm/transparent_hugepage/enabled").write_text(f"{self.huge_pages}\n")
 
 
 def node(name: str, cpu: str = "16", memory: str = "32780992Ki", ready: str = "True", **labels: str) -> dict[str, Any]:
@@ -145,6 +148,12 @@ def test_more_threads_than_the_quota_fail(doctor: Doctor) -> None:
     assert done.returncode == 1
     assert failures(done) == ["N_THREADS"]
     assert "16 threads on 4 CPUs" in done.stdout
+
+
+def test_a_kernel_without_huge_pages_is_told_how_to_give_them(doctor: Doctor) -> None:
+    done = doctor.ask(Server(huge_pages="always madvise [never]"))
+    assert done.returncode == 0
+    assert "write madvise into /sys/kernel/mm/transparent_hugepage/enabled" in done.stdout
 
 
 def test_as_many_threads_as_cpus_are_fine(doctor: Doctor) -> None:

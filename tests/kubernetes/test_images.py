@@ -1,6 +1,8 @@
 """Dockerfiles and the compose file, read as text: what is in an image, who runs it, and what it is told."""
 
+import platform
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,6 +88,14 @@ def test_the_backend_image_has_no_torch() -> None:
     assert "[train]" not in text
 
 
+def test_the_backend_asks_for_huge_pages_in_words_that_glibc_knows() -> None:
+    tunables = {"GLIBC_TUNABLES": environment(stages("backend")[-1])["GLIBC_TUNABLES"]}
+    linker = Path(f"/lib64/ld-linux-{platform.machine().replace('_', '-')}.so.2")
+    told = subprocess.run([linker, "--list-tunables"], env=tunables, capture_output=True, text=True, check=True)
+    assert re.search(r"glibc\.malloc\.hugetlb: 0x1\b", told.stdout)
+    assert f"GLIBC_TUNABLES={tunables['GLIBC_TUNABLES']} " in (ROOT / "Makefile").read_text()
+
+
 def test_the_engine_is_built_once_for_every_cpu_and_in_the_version_that_we_pin() -> None:
     assert stage("backend", "engine") == stage("fine-tuning", "engine")
     text = " ".join(stage("backend", "engine").instructions)
@@ -103,7 +113,8 @@ def test_the_demo_model_is_served_in_the_form_that_the_weekly_run_exports() -> N
 
 
 def test_the_backend_is_told_only_what_it_reads() -> None:
-    own = {name for name in environment(stages("backend")[-1]) if not name.startswith(("PATH", "PYTHON", "HOME"))}
+    others = ("PATH", "PYTHON", "HOME", "GLIBC")
+    own = {name for name in environment(stages("backend")[-1]) if not name.startswith(others)}
     assert {name.lower() for name in own} <= Settings.model_fields.keys()
     service = COMPOSE["services"]["backend"]["environment"]
     assert {name.lower() for name in service} <= Settings.model_fields.keys()

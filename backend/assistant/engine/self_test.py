@@ -1,9 +1,11 @@
 """Short measurements of a model on this machine before it serves: its step curve, and whether the threads get CPUs."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from assistant.engine.model import Copy, KvCosts, Model, Span, Truncate
 from assistant.engine.step_curve import StepCurve, measure
@@ -115,8 +117,20 @@ def _report(points: dict[int, float], size_bytes: int) -> None:
     logger.info(
         "this machine writes %.1f tok/s alone and reads %.0f tok/s; it reads weights at %.1f GB/s",
         1 / points[1], most / points[most], size_bytes / points[1] / 1e9,
-        extra={"step_ms": {rows: round(took * 1e3, 2) for rows, took in points.items()}},
+        extra={
+            "step_ms": {rows: round(took * 1e3, 2) for rows, took in points.items()},
+            "huge_pages_mib": _huge_pages_mib(),
+        },
     )  # fmt: skip
+
+
+def _huge_pages_mib() -> int | None:
+    """How much of this process is in transparent huge pages; None where the system does not say."""
+    try:
+        found = re.search(r"^AnonHugePages: *(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) // 1024 if found else None
 
 
 def _warn_if_starved(cpus: float, threads: int) -> None:
