@@ -8,6 +8,7 @@ import pytest
 from assistant.engine.engine import Engine
 from assistant.engine.lane import EngineOptions
 from assistant.engine.model import Span
+from assistant.engine.outlook import ANNOUNCE_S
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
     EngineError,
@@ -98,6 +99,22 @@ def test_waiting_requests_are_told_their_position_and_a_time() -> None:
         queued = [[event for event in receiver.events if isinstance(event, Queued)] for receiver in receivers]
         assert [[event.position for event in events] for events in queued] == [[], [0], [1]]
         assert 0 < queued[1][0].eta_s < queued[2][0].eta_s
+
+
+def test_who_comes_and_goes_is_no_reason_to_tell_everybody() -> None:
+    """Steps take some milliseconds here, and somebody leaves in each."""
+    model = FakeModel(n_ctx=2048)
+    model.clock.advance(10)
+    with fake_engine(model, EngineOptions(max_running=1)) as engine:
+        receivers = [Receiver() for _ in range(100)]
+        for n, receiver in enumerate(receivers):
+            engine.submit(request(f"r{n}", [20 + n], 1), receiver)
+        began = model.clock.now
+        drain(engine)
+        took = model.clock.now - began
+    told = [sum(isinstance(event, Queued) for event in receiver.events) for receiver in receivers]
+    assert all(told[1:]), "each hears of it once at least"
+    assert max(told) <= 2 + took / ANNOUNCE_S
 
 
 def test_the_queue_is_bounded_by_predicted_seconds() -> None:

@@ -37,6 +37,7 @@ def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
     """
     running = [(work.decode, work.priority) for work in load.running]
     heapq.heapify(running)
+    lowest = max((priority for _, priority in running), default=0)
     seconds = sum(work.prefill for work in load.running) * load.prefill_s
     rounds, began = 0.0, 0.0
     line: deque[tuple[Work, bool]] = deque((work, False) for work in waiting)
@@ -44,8 +45,8 @@ def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
     while line:
         work, pushed_out = line.popleft()
         if len(running) >= load.slots:
-            victim = max(running, key=lambda each: each[::-1])
-            if victim[1] > work.priority:
+            victim = max(running, key=lambda each: each[::-1]) if lowest > work.priority else None
+            if victim is not None and victim[1] > work.priority:
                 running.remove(victim)
                 heapq.heapify(running)
                 rest = Work(0, max(victim[0] - rounds, 0.0), victim[1])
@@ -57,5 +58,6 @@ def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
         if not pushed_out:
             waits.append(began)
         heapq.heappush(running, (rounds + work.decode, work.priority))
+        lowest = max(lowest, work.priority)  # or lower: it is looked for where it matters
         seconds += work.prefill * load.prefill_s
     return waits

@@ -385,5 +385,5 @@ class Lane:
         now, changed = self._clock(), self._changed
         self._changed = False
         self._outlook.refresh(now, changed=changed, slowdown=self._slowdown)
-        for sequence, queued in self._outlook.announcements(now, changed=changed):
+        for sequence, queued in self._outlook.announcements(now):
             self._emit(sequence, queued)

@@ -12,7 +12,10 @@ from assistant.engine.types import GenerateRequest, Priority, Queued
 from assistant.engine.waiting import Line, Place
 
 ANNOUNCE_S = 0.5
-"""How often waiting requests hear of their position when nothing changes."""
+"""How often waiting requests hear of their position; a newcomer hears of it at once.
+
+In a long line somebody comes or goes in every step: to tell everybody each time would take the CPU from the model.
+"""
 REFRESH_S = 0.05
 """How often the load is looked at when nothing changes."""
 LEAST_LEARNED_S = 1.0
@@ -119,18 +122,22 @@ class Outlook:
             round_s=self._curve.round_s(len(running)) * slowdown,
         )
 
-    def announcements(self, now: float, *, changed: bool) -> list[tuple[Sequence, Queued]]:
-        """What each waiting request is to be told now."""
+    def announcements(self, now: float) -> list[tuple[Sequence, Queued]]:
+        """What waiting requests are to be told now."""
         waiting = self._scheduler.waiting
-        if not waiting or (not changed and now - self._announced_at < ANNOUNCE_S):
+        everybody = now - self._announced_at >= ANNOUNCE_S
+        if not waiting or not (everybody or any(not each.announced for each in waiting.all())):
             return []
-        self._announced_at = now
+        if everybody:
+            self._announced_at = now
         order = waiting.in_order(now)
         waits = predict_waits(self._load, [self._work(each) for each in order])
-        return [
-            (each, Queued(place, self._correction * wait))
-            for place, (each, wait) in enumerate(zip(order, waits, strict=True))
-        ]
+        told = []
+        for place, (each, wait) in enumerate(zip(order, waits, strict=True)):
+            if everybody or not each.announced:
+                each.announced = True
+                told.append((each, Queued(place, self._correction * wait)))
+        return told
 
     def _corrected(self, simulated_s: float) -> float:
         """What a simulated wait has meant lately: the simulation knows nothing of busy machines or half full tiles.

@@ -14,12 +14,14 @@ class Sequence:
     """Prompt and answer as one list of tokens, of which the first ``computed`` are in KV cells.
 
     A sequence that lacks one token is decoding, one that lacks more is reading its prompt; after a preemption it reads
-    prompt and answer again. ``seq_id`` is None while it waits. ``simulated_s`` is the wait foreseen for it.
+    prompt and answer again. ``seq_id`` is None while it waits. ``simulated_s`` is the wait foreseen for it,
+    ``announced`` whether it has heard of its position.
     """
 
     __slots__ = (
         "accepted",
         "admitted_at",
+        "announced",
         "cached",
         "computed",
         "drafted",
@@ -57,6 +59,7 @@ class Sequence:
         self.lookup = PromptLookup()
         self.stored: Stored | None = None
         self.looked_up = False
+        self.announced = False
         self.computed = 0
         self.cached = 0
         self.generated = 0
