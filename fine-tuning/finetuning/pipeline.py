@@ -104,8 +104,10 @@ class Pipeline:
                 self._lock.wait(self._stop)
                 self._record.enter(name)
                 self._work(name, done)
+                self._lock.wait(self._stop)
+                if name != STAGES[-1]:  # which ends the run itself
+                    self._require_open()
             report = read_json(done)
-            self._lock.wait(self._stop)
             self._record.finish_stage(name, _shown(report), **_columns(name, report))
         except (BusyError, InterruptedRunError):
             raise
@@ -133,6 +135,12 @@ class Pipeline:
         for earlier in STAGES[: STAGES.index(name)]:
             if not (self._context(name).folder / f"{earlier}.json").exists():
                 raise DataError(f"Run {self._record.id} has not finished {earlier!r}, which {name!r} builds on.")
+
+    def _require_open(self) -> None:
+        """Raises BusyError when the lock was away for a while, and another process has brought this run to an end."""
+        state = self._record.read().state
+        if state is not RunState.RUNNING:
+            raise BusyError(f"Another process has gone on with run {self._record.id}: it is {state} now.")
 
     def _context(self, stage: str, progress: Progress | None = None) -> Context:
         progress = progress or Progress(self._record, stage, self._stop, quiet=True)

@@ -21,9 +21,11 @@ from codellama_core.database import plain_url, sync_engine
 from codellama_core.models import RunState, TrainingRun
 from finetuning.base_model import identity
 from finetuning.config import Settings
+from finetuning.context import Context
 from finetuning.errors import BusyError, DatabaseAwayError, InterruptedRunError
 from finetuning.ingest import ingest
 from finetuning.llama import LlamaModel
+from finetuning.pipeline import Pipeline
 from finetuning.runs import RUN_LOCK, RunLock, exclusive, open_run
 from tests.fine_tuning.world import (
     OWN_SOURCE,
@@ -241,6 +243,25 @@ def test_a_run_whose_lock_another_has_taken_meanwhile_ends(
                 lock.renew()
             with pytest.raises(BusyError):
                 lock.wait(Event())
+
+
+def test_a_run_that_another_process_has_ended_meanwhile_is_left_alone(
+    engine: Engine, tmp_path: Path, demo_hf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a loss of the lock so long that another went on with the run and published it."""
+    context = make_context(engine, demo_hf, tmp_path, settings())
+
+    def extract(context: Context) -> dict[str, Any]:
+        context.record.finish(RunState.PUBLISHED)
+        return {"fingerprint": "theirs", "nothing_to_do": ""}
+
+    monkeypatch.setattr("finetuning.dataset.extract", extract)
+    with exclusive(engine) as lock:
+        pipeline = Pipeline(engine, context.environment, context.settings, context.record, lock, Event())
+        with pytest.raises(BusyError, match="it is published now"):
+            pipeline.run()
+    run = context.record.read()
+    assert (run.state, run.error, run.dataset_fingerprint) == (RunState.PUBLISHED, None, None)
 
 
 def test_a_database_that_stays_away_ends_the_run_which_another_try_goes_on_with(
