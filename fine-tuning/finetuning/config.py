@@ -14,6 +14,7 @@ from finetuning.errors import ConfigError
 
 Quantization = Literal["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
+"""From the most precise on."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 DEFAULT_CONFIG = Path(__file__).parent.parent / "configs" / "demo.yaml"
 
@@ -69,7 +70,14 @@ class TrainSettings(_Section):
 
 
 class ExportSettings(_Section):
+    """Where ``quantization`` keeps less than ``least_kept`` of what was learned, the next more precise one is taken.
+
+    That is told by ``kept_tokens`` of the dev rows; 0 leaves it out.
+    """
+
     quantization: Quantization = "Q4_K_M"
+    least_kept: float = Field(default=0.8, ge=0, le=1)
+    kept_tokens: int = Field(default=4000, ge=0)
     survival_tensors: int = Field(default=28, ge=0)
 
 

@@ -1,5 +1,6 @@
 """Stage 3, export: base plus adapter, merged and quantized, in the staging folder; and the adapter on its own."""
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,33 +15,72 @@ from codellama_core.prompt import template_sha256
 from codellama_core.registry import sha256_of
 from finetuning.adapter import FOLDER, Adapter, write_adapter
 from finetuning.base_model import BaseModel
+from finetuning.config import QUANTIZATIONS, Quantization
 from finetuning.context import Context
 from finetuning.files import write_json
 from finetuning.gguf_model import gguf_names, permuted, write_model
 from finetuning.importance import IMPORTANCE
+from finetuning.kept import Yardstick
 from finetuning.quantize import quantize
 
+logger = logging.getLogger(__name__)
 MODEL: Final = "model.gguf"
 ADAPTER_FILE: Final = "adapter.gguf"
 MANIFEST: Final = "manifest.json"
 
 
 def export(context: Context) -> dict[str, Any]:
-    """Write model.gguf, adapter.gguf and manifest.json to the run's staging folder; returns sizes and survival."""
+    """Write model.gguf, adapter.gguf and manifest.json to the run's staging folder; returns sizes and what survives."""
     base, settings = context.base, context.settings.export
     adapter = Adapter(context.folder / FOLDER)
     model = context.staging / MODEL
     context.progress.report(0.0)
-    importance = context.folder / IMPORTANCE
-    make_model(base, model, settings.quantization, context.environment.threads, adapter, importance)
-    shutil.copyfile(importance, context.staging / IMPORTANCE)
-    context.progress.report(0.6)
+    context.staging.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(context.folder / IMPORTANCE, context.staging / IMPORTANCE)
     write_adapter(adapter, base, context.staging / ADAPTER_FILE)
+    kind, kept = _merge(context, adapter, model, _yardstick(context))
+    context.progress.report(0.7)
     survival = delta_survival(base, adapter, model, _sample(sorted(adapter.adapted), settings.survival_tensors))
     context.progress.report(0.9)
-    manifest = _manifest(context, adapter, model)
+    manifest = {**_manifest(context, adapter, model), "quantization": kind}
     write_json(context.staging / MANIFEST, manifest)
-    return {**{key: manifest[key] for key in ("sha256", "size_bytes", "quantization")}, "delta_survival": survival}
+    shown = {key: manifest[key] for key in ("sha256", "size_bytes", "quantization")}
+    return {**shown, "gain_kept": kept, "delta_survival": survival}
+
+
+def _yardstick(context: Context) -> Yardstick | None:
+    """What to hold the quantized weights against, from a base that is quantized as they are; it is not kept."""
+    settings, base = context.settings.export, context.folder / "base-like-candidate.gguf"
+    if not settings.kept_tokens:
+        return None
+    importance = context.folder / IMPORTANCE
+    try:
+        make_model(context.base, base, settings.quantization, context.environment.threads, importance=importance)
+        context.progress.report(0.3)
+        return Yardstick.measure(context, base, context.staging / ADAPTER_FILE)
+    finally:
+        base.unlink(missing_ok=True)
+
+
+def _merge(
+    context: Context, adapter: Adapter, model: Path, yardstick: Yardstick | None
+) -> tuple[Quantization, dict[str, float]]:
+    """Write ``model`` as the settings say, or more precisely where that would lose too much of what was learned.
+
+    Returns the quantization, and the share that each one tried has kept.
+    """
+    settings, importance = context.settings.export, context.folder / IMPORTANCE
+    wanted = QUANTIZATIONS.index(settings.quantization)
+    kept: dict[str, float] = {}
+    for kind in reversed(QUANTIZATIONS[max(wanted - 1, 0) : wanted + 1]):
+        make_model(context.base, model, kind, context.environment.threads, adapter, importance)
+        if yardstick is None:
+            break
+        kept[kind] = yardstick.kept_by(model)
+        if kept[kind] >= settings.least_kept:
+            break
+        logger.warning("%s keeps %.0f %% of what was learned", kind, 100 * kept[kind])
+    return kind, kept
 
 
 def make_model(
@@ -101,7 +141,6 @@ def _manifest(context: Context, adapter: Adapter, model: Path) -> dict[str, Any]
     return {
         "run_id": str(context.run_id),
         "base_model": context.base.name,
-        "quantization": context.settings.export.quantization,
         "sha256": sha256_of(model),
         "size_bytes": model.stat().st_size,
         "adapter_sha256": sha256_of(context.staging / ADAPTER_FILE),

@@ -147,7 +147,7 @@ def _stages(number: int, passed: bool, started: datetime) -> dict[str, Any]:
     name = f"{BASE}-{started:%Y%m%d-%H%M%S}"
     return {
         "extract": _extracted(number), "train": _trained(number),
-        "export": {"quantization": "Q8_0", "size_bytes": 6_700_000, "delta_survival": {"mean": {"gain": 0.98}}},
+        "export": {"quantization": "Q8_0", "size_bytes": 6_700_000, "gain_kept": {"Q8_0": 0.98}},
         "evaluate": {"passed": passed, "gate_rows": 61},
         "publish": {"name": name, "state": "available" if passed else "rejected"},
     }  # fmt: skip

@@ -39,7 +39,7 @@ STAGES: dict[str, Any] = {
             "tokens_per_step": 4096,
         },
     },
-    "export": {"quantization": "Q8_0", "size_bytes": 7_400_000, "delta_survival": {"mean": {"gain": 0.98}}},
+    "export": {"quantization": "Q8_0", "size_bytes": 7_400_000, "gain_kept": {"Q8_0": 0.98}},
     "evaluate": {"passed": True, "gate_rows": 40, "seconds": 61.0},
     "publish": {"name": "second", "state": "available", "seconds": 2.0},
 }  # fmt: skip

@@ -67,10 +67,11 @@ function trainWords(report: Json): string[] {
 
 function exportWords(report: Json): string[] {
   const size = numberAt(report, 'size_bytes');
-  const gain = numberAt(objectAt(objectAt(report, 'delta_survival'), 'mean'), 'gain');
+  const quantization = textAt(report, 'quantization') ?? '';
+  const kept = numberAt(objectAt(report, 'gain_kept'), quantization);
   return [
-    [textAt(report, 'quantization'), size === null ? null : formatBytes(size)].filter(Boolean).join(', '),
-    gain === null ? '' : `${Math.round(gain * 100)} % of what was learned survives rounding`,
+    [quantization, size === null ? null : formatBytes(size)].filter(Boolean).join(', '),
+    kept === null ? '' : `${Math.round(kept * 100)} % of what was learned survives rounding`,
   ].filter(Boolean);
 }
 
