@@ -9,8 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA := .data
 PORT ?= 8080
-# Each has a PostgreSQL of its own and runs whole files; most of them use one core or wait. PYTEST_ARGS=-n0 runs all in one.
-TEST_WORKERS ?= 2
+# Each has a PostgreSQL of its own and runs whole files. Tests wait more than they compute, so more of them than cores help.
+# PYTEST_ARGS=-n0 runs all in one.
+TEST_WORKERS ?= 3
 VERSION := 0.1.0
 DEMO_HF := fine-tuning/demo_model
 DEMO_GGUF := $(DATA)/models/base/demo-model/model.gguf
