@@ -20,6 +20,8 @@ from codellama_core.database import plain_url
 
 PATIENCE_S = 180.0
 """When what has not happened is called lost; a machine with much to do is merely slow."""
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""As the image and `make run` have it."""
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
@@ -53,7 +55,7 @@ class Backend:
         self.log = folder / f"backend-{self.port}.log"
         self.environment = {
             "PATH": os.environ["PATH"],
-            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+            **HUGE_PAGES,
             "DATABASE_URL": database_url,
             "MODELS_DIR": str(folder / "models"),
             "SPOOL_DIR": str(folder / "spool"),

@@ -13,6 +13,7 @@ import yaml
 from assistant.config import Settings
 from finetuning.config import load_settings
 from tests.kubernetes.rendered import ROOT
+from tests.servers import HUGE_PAGES
 
 DOCKERFILES = {part: ROOT / part / "Dockerfile" for part in ("backend", "frontend", "fine-tuning")}
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -89,11 +90,11 @@ def test_the_backend_image_has_no_torch() -> None:
 
 
 def test_the_backend_asks_for_huge_pages_in_words_that_glibc_knows() -> None:
-    tunables = {"GLIBC_TUNABLES": environment(stages("backend")[-1])["GLIBC_TUNABLES"]}
+    assert environment(stages("backend")[-1]).items() >= HUGE_PAGES.items()
+    assert "GLIBC_TUNABLES={GLIBC_TUNABLES} ".format(**HUGE_PAGES) in (ROOT / "Makefile").read_text()
     linker = Path(f"/lib64/ld-linux-{platform.machine().replace('_', '-')}.so.2")
-    told = subprocess.run([linker, "--list-tunables"], env=tunables, capture_output=True, text=True, check=True)
+    told = subprocess.run([linker, "--list-tunables"], env=HUGE_PAGES, capture_output=True, text=True, check=True)
     assert re.search(r"glibc\.malloc\.hugetlb: 0x1\b", told.stdout)
-    assert f"GLIBC_TUNABLES={tunables['GLIBC_TUNABLES']} " in (ROOT / "Makefile").read_text()
 
 
 def test_the_engine_is_built_once_for_every_cpu_and_in_the_version_that_we_pin() -> None:
