@@ -16,6 +16,9 @@ from finetuning.llama import LlamaModel
 from finetuning.rows import Row
 from finetuning.scores import losses
 
+LEAST_GAIN = 0.01
+"""Nats per token; shares of a smaller gain would be noise, and the gate turns it down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
@@ -27,13 +30,14 @@ class Yardstick:
 
     @classmethod
     def measure(cls, context: Context, base: Path, adapter: Path) -> Self | None:
-        """On ``export.kept_tokens`` of the dev rows; None where there are none, or nothing is gained on them."""
+        """On ``export.kept_tokens`` of the dev rows; None without rows, or without ``LEAST_GAIN`` on them."""
         rows = read_rows(context.folder, Split.DEV)
         if not rows:
             return None
         rows = within(rows, context.settings.export.kept_tokens)
         before, after = _loss(context, rows, base), _loss(context, rows, base, adapter)
-        return cls(before, after, lambda model: _loss(context, rows, model)) if after < before else None
+        enough = before - after >= LEAST_GAIN
+        return cls(before, after, lambda model: _loss(context, rows, model)) if enough else None
 
     def kept_by(self, model: Path) -> float:
         """The share of the adapter's gain that a merged file has; 1 is all of it, below 0 it is worse than the base."""

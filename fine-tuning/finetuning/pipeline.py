@@ -99,15 +99,16 @@ class Pipeline:
         """One stage, unless it is done already; returns its report. Failures are written to the run's row."""
         done = self._context(name).folder / f"{name}.json"
         try:
-            if not done.exists():
+            missing = not done.exists()
+            if missing:
                 self._require_before(name)
                 self._lock.wait(self._stop)
                 self._record.enter(name)
                 self._work(name, done)
-                self._lock.wait(self._stop)
-                if name != STAGES[-1]:  # which ends the run itself
-                    self._require_open()
             report = read_json(done)
+            self._lock.wait(self._stop)
+            if missing and name != STAGES[-1]:  # which ends the run itself
+                self._require_open()
             self._record.finish_stage(name, _shown(report), **_columns(name, report))
         except (BusyError, InterruptedRunError):
             raise

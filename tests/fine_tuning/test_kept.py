@@ -80,5 +80,8 @@ def test_where_too_little_is_kept_the_next_more_precise_quantization_is_served(
 def test_without_dev_rows_or_a_gain_there_is_nothing_to_measure(
     trained: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with monkeypatch.context() as no_gain:
+        no_gain.setattr("finetuning.kept.LEAST_GAIN", 100.0)
+        assert export(trained)["gain_kept"] == {}
     monkeypatch.setattr("finetuning.kept.read_rows", lambda *_: [])
     assert export(trained)["gain_kept"] == {}

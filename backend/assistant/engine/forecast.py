@@ -58,6 +58,6 @@ def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
         if not pushed_out:
             waits.append(began)
         heapq.heappush(running, (rounds + work.decode, work.priority))
-        lowest = max(lowest, work.priority)  # or lower: it is looked for where it matters
+        lowest = max(lowest, work.priority)  # at least: nobody is taken off it again
         seconds += work.prefill * load.prefill_s
     return waits
