@@ -28,6 +28,14 @@ def test_the_end_of_a_prompt_is_read_in_whole_tiles_beside_streams(curve: StepCu
     assert [curve.prefill_rows(4, left) for left in (24, 12)] == [12, 12]
 
 
+@pytest.mark.parametrize("streams", [14, 15, 16])
+def test_the_end_of_a_prompt_is_read_at_once_where_streams_leave_a_tile_hardly_any_room(
+    curve: StepCurve, streams: int
+) -> None:
+    assert [curve.prefill_rows(streams, left) for left in (7, 1)] == [7, 1]
+    assert curve.prefill_rows(streams, 1000) == 32 - streams
+
+
 @pytest.mark.parametrize("slower", [1.1, 1.3, 1.45])
 def test_behind_a_deep_context_a_step_takes_longer_rather_than_part_of_a_tile(curve: StepCurve, slower: float) -> None:
     for _ in range(200):

@@ -19,6 +19,8 @@ TOGETHER_FACTOR = 2
 WORTHWHILE = 1.1
 TILE = 16
 """Rows that kernels work on together."""
+FEW_STEPS = 2
+"""In how many steps the last rows of a prompt may be read to save part of a tile."""
 SLACK = 1.5
 """How much longer than wanted a step may take rather than leave out a tile: behind deep contexts all take longer."""
 
@@ -102,7 +104,7 @@ class StepCurve:
         if most <= TILE:
             return self._best_total(decode_rows, max(most, decode_rows + 1)) - decode_rows
         if decode_rows:
-            most -= most % TILE
+            most = self._in_tiles(decode_rows, most)
         return max(most, decode_rows + 1) - decode_rows
 
     @property
@@ -110,6 +112,15 @@ class StepCurve:
         """Seconds per prompt token while others decode."""
         rows = max(1, min(self._rows_within(self.step_s), self._max_rows))
         return self.seconds(rows) / rows
+
+    def _in_tiles(self, decode_rows: int, most: int) -> int:
+        """``most`` rows, or the whole tiles in it where the prompt rows are read in few steps so.
+
+        Where those who decode fill the tiles nearly, a prompt's last rows would take a step each.
+        """
+        whole = most - most % TILE
+        beside = whole - decode_rows
+        return whole if beside * FEW_STEPS >= most - decode_rows else most
 
     def _best_total(self, decode_rows: int, most: int) -> int:
         """``most``, or the measured point below it that has clearly more rows per second."""
