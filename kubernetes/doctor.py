@@ -106,7 +106,7 @@ def examine_machine(machine: Machine, threads: str | None) -> Iterator[Finding]:
     if machine.quota is not None and machine.quota < machine.cores:
         yield Finding("note", "quota", f"{machine.quota:g} of {machine.cores} CPUs; the server takes as many threads")
     if not machine.huge_pages:
-        yield Finding("note", "huge pages", f"none: answers are some 5 % slower; write madvise into /{HUGE_PAGES}")
+        yield Finding("note", "huge pages", f"none: a 7B is a few percent slower; write madvise into /{HUGE_PAGES}")
     if threads is not None and int(threads) > machine.size.cpus:
         text = f"{threads} threads on {machine.size.cpus:g} CPUs: answers collapse; leave N_THREADS out"
         yield Finding("FAIL", "N_THREADS", text)

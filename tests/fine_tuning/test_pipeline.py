@@ -48,7 +48,7 @@ MakeCli = Callable[[Settings], Cli]
 
 
 def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, world: World, run_cli: MakeCli) -> None:
-    cli = run_cli(settings())
+    cli = run_cli(settings(export={"kept_tokens": 500}))
     before = serve_base(engine, cli)
     ingest(engine, OWN_SOURCE)
     world.feedback(world.answered("Say yes.", "no"), rating=-1, correction="yes")
@@ -71,6 +71,7 @@ def test_a_run_lowers_the_held_out_loss_and_moves_the_champion(engine: Engine, w
     assert gate["candidate"] < gate["champion"]
     assert gate["interval"][0] <= gate["interval"][1] < 0
     assert run.stages["train"]["curve"]["train"]
+    assert 0.9 < run.stages["export"]["gain_kept"]["Q8_0"] < 1.1
     assert "losses" not in run.stages["train"], "of all losses the row keeps the curve"
     assert all(report["seconds"] >= 0 for report in run.stages.values())
     assert run.dataset_fingerprint == run.stages["extract"]["fingerprint"]

@@ -53,7 +53,7 @@ SMALL: dict[str, Any] = {
         "dev_tokens": 1000,
         "compute": "float32",
     },
-    "export": {"quantization": "Q8_0", "survival_tensors": 2},
+    "export": {"quantization": "Q8_0", "survival_tensors": 2, "kept_tokens": 0},
     "evaluate": {
         "gate_tokens": 2500,
         "probe_tokens": 1000,
