@@ -42,7 +42,7 @@ def export(context: Context) -> dict[str, Any]:
     context.progress.report(0.7)
     survival = delta_survival(base, adapter, model, _sample(sorted(adapter.adapted), settings.survival_tensors))
     context.progress.report(0.9)
-    manifest = {**_manifest(context, adapter, model), "quantization": kind}
+    manifest = _manifest(context, adapter, model, kind)
     write_json(context.staging / MANIFEST, manifest)
     shown = {key: manifest[key] for key in ("sha256", "size_bytes", "quantization")}
     return {**shown, "gain_kept": kept, "delta_survival": survival}
@@ -137,10 +137,11 @@ def _sample(names: list[str], count: int) -> list[str]:
     return [names[i * len(names) // count] for i in range(count)]
 
 
-def _manifest(context: Context, adapter: Adapter, model: Path) -> dict[str, Any]:
+def _manifest(context: Context, adapter: Adapter, model: Path, kind: Quantization) -> dict[str, Any]:
     return {
         "run_id": str(context.run_id),
         "base_model": context.base.name,
+        "quantization": kind,
         "sha256": sha256_of(model),
         "size_bytes": model.stat().st_size,
         "adapter_sha256": sha256_of(context.staging / ADAPTER_FILE),

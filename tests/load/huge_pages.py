@@ -7,7 +7,6 @@ much of each process is in huge pages. Nothing else may run on the machine.
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import time
@@ -17,12 +16,14 @@ from typing import Final
 
 from assistant.engine.llama import ModelOptions, load_model
 from assistant.engine.model import Span, Truncate
+from assistant.engine.self_test import huge_pages_mib
 from codellama_core import ggml
 from tests.load.report import aligned
 from tests.servers import HUGE_PAGES
 
 ROUNDS: Final = {1: 24, 4: 16, 32: 8, 128: 3}
 """Rows of a step, and turns of each process with it."""
+HEAD: Final = ("rows", "s without", "s with", "ratio", "quarters")
 
 
 class Side:
@@ -66,11 +67,7 @@ def main() -> int:
     sides = [Side(arguments.model, arguments.threads, {**environment, **more}) for more in ({}, HUGE_PAGES)]
     try:
         print("in huge pages, MiB: {} without, {} with".format(*(side.huge_mib for side in sides)))
-        print(
-            aligned(
-                [("rows", "s without", "s with", "ratio", "quarters"), *map(tuple, compare(sides, arguments.share))]
-            )
-        )
+        print(aligned([HEAD, *compare(sides, arguments.share)]))
     finally:
         for side in sides:
             side.close()
@@ -105,8 +102,7 @@ def serve(path: Path, threads: int) -> None:
         return took
 
     step(1)
-    found = re.search(r"^AnonHugePages: *(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
-    print(int(found[1]) // 1024 if found else 0, flush=True)
+    print(huge_pages_mib() or 0, flush=True)
     for line in sys.stdin:
         print(step(int(line)), flush=True)
 

@@ -45,8 +45,7 @@ def predict_waits(load: Load, waiting: Iterable[Work]) -> list[float]:
     while line:
         work, pushed_out = line.popleft()
         if len(running) >= load.slots:
-            victim = max(running, key=lambda each: each[::-1]) if lowest > work.priority else None
-            if victim is not None and victim[1] > work.priority:
+            if lowest > work.priority and (victim := max(running, key=lambda each: each[::-1]))[1] > work.priority:
                 running.remove(victim)
                 heapq.heapify(running)
                 rest = Work(0, max(victim[0] - rounds, 0.0), victim[1])

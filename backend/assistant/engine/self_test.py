@@ -119,12 +119,12 @@ def _report(points: dict[int, float], size_bytes: int) -> None:
         1 / points[1], most / points[most], size_bytes / points[1] / 1e9,
         extra={
             "step_ms": {rows: round(took * 1e3, 2) for rows, took in points.items()},
-            "huge_pages_mib": _huge_pages_mib(),
+            "huge_pages_mib": huge_pages_mib(),
         },
     )  # fmt: skip
 
 
-def _huge_pages_mib() -> int | None:
+def huge_pages_mib() -> int | None:
     """How much of this process is in transparent huge pages; None where the system does not say."""
     try:
         found = re.search(r"^AnonHugePages: *(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
