@@ -98,7 +98,6 @@ def _export_base(options: argparse.Namespace) -> None:
     from finetuning.gguf_model import write_model
     from finetuning.quantize import check_kind, quantize
 
-    logging.disable(logging.WARNING)
     check_kind(options.quantize)
     base = BaseModel.load(options.folder, options.name)
     options.output.parent.mkdir(parents=True, exist_ok=True)
