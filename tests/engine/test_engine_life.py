@@ -1,10 +1,11 @@
 """Steps that fail, models that come and go, and the engine's own end."""
 
+import os
 import threading
 
 import pytest
 
-from assistant.engine.engine import MOST_FAILURES, Engine
+from assistant.engine.engine import MOST_FAILURES, NICE, Engine
 from assistant.engine.model import DecodeError
 from assistant.engine.step_curve import StepCurve
 from assistant.engine.types import (
@@ -150,6 +151,26 @@ def test_the_thread_serves_from_many_threads_and_beats() -> None:
     assert engine.heartbeat > 0
     engine.close()
     assert model.closed
+
+
+def test_the_thread_that_computes_stands_back_behind_those_that_answer() -> None:
+    priorities: list[int] = []
+    done = threading.Event()
+
+    def emit(event: TokenEvent) -> None:
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        done.set()
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    engine = Engine()
+    engine.add_model("a", FakeModel(), StepCurve(LINEAR, 32))
+    engine.activate("a")
+    engine.start()
+    engine.submit(request("r", PROMPT, 2), emit)
+    assert done.wait(30)
+    engine.close()
+    assert set(priorities) == {min(before + NICE, 19)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_an_engine_whose_every_step_fails_gives_up_and_says_so() -> None:

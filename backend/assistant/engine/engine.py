@@ -5,6 +5,8 @@ admits it, reads its prompt in chunks and samples a token a step, each told thro
 """
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -47,6 +49,8 @@ MOST_QUIETS = 8
 """An idle engine listens for others for this share of its first step, after each who comes, so many times at most."""
 CLOSE_S = 20.0
 """How long closing may take to write prefixes down."""
+NICE = 5
+"""How far those who compute stand back behind those who answer: with 7B steps on all CPUs 429s come a quarter sooner."""
 
 
 class Engine:
@@ -238,6 +242,8 @@ class Engine:
 
     def _run(self) -> None:
         reason = "the engine has been closed"
+        if sys.platform == "linux":  # elsewhere it would be the whole process; threads of OpenMP inherit it
+            os.nice(NICE)
         try:
             while not self._closing:
                 self._gather()
