@@ -37,7 +37,7 @@ export FINETUNE_BASE ?= $(abspath $(DEMO_HF))
 export FINETUNE_SOURCE ?= $(CURDIR)
 export MODEL_PATH ?= $(abspath $(DEMO_GGUF))
 
-.PHONY: help run finetune model rollback test test-python test-frontend test-images screenshots lint openapi demo-model images push load secrets deploy doctor clean
+.PHONY: help run finetune model rollback test test-frontend test-images screenshots lint openapi demo-model images push load secrets deploy doctor clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,9 +56,7 @@ model: $(BIN)/.run ## Download CodeLlama-7B-Instruct (4 GB) and serve it
 rollback: $(BIN)/.run ## Serve the previous model version again
 	@$(BIN)/python -m assistant with-database -- $(BIN)/python -m finetuning rollback
 
-test: lint test-python test-frontend ## Run every test: Python, TypeScript, manifests, browser
-
-test-python: $(BIN)/.test frontend/dist/index.html ## Python tests, manifests, and the browser test
+test: $(BIN)/.test frontend/dist/index.html ## Run every test: lint, Python, TypeScript, manifests, browser
 	$(NODE) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-frontend: frontend/dist/index.html ## TypeScript: types, lint, unit tests, bundle size, fresh API client

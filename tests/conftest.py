@@ -17,7 +17,7 @@ from codellama_core.database import migrate, plain_url, sync_engine
 ROOT = Path(__file__).resolve().parent.parent
 
 
-LONG = ("e2e", "fine_tuning")
+LONG = ("checks", "e2e", "fine_tuning")
 """A few tests that take minutes: with these first, workers that share the suite by files end at the same time."""
 
 

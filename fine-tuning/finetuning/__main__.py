@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finetuning.config import limit_threads, thread_count
 from finetuning.errors import FinetuneError
+from finetuning.imports import importing
 
 STAGES = ("extract", "train", "export", "evaluate", "publish")
 
@@ -64,31 +65,36 @@ def _add_export_base(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from finetuning import command
+    with importing():
+        from finetuning import command
 
     print(command.run_all(options.config))
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from finetuning import command
+    with importing():
+        from finetuning import command
 
     print(command.run_stage(options.command, options.run, options.config))
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from finetuning import command
+    with importing():
+        from finetuning import command
 
     print(command.roll_back())
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from finetuning import command
+    with importing():
+        from finetuning import command
 
     return command.examine()
 
 
 def _ingest(options: argparse.Namespace) -> None:
-    from finetuning import command
+    with importing():
+        from finetuning import command
 
     print(command.take_in(options.source, options.ref, options.repo, options.license, options.language))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from threading import Event
+from types import ModuleType
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -29,6 +30,7 @@ from finetuning.errors import (
     InterruptedRunError,
 )
 from finetuning.files import read_json, write_json
+from finetuning.imports import importing
 from finetuning.ingest import ingest
 from finetuning.progress import Progress
 from finetuning.runs import STAGES, RunLock, RunRecord, open_run
@@ -121,8 +123,8 @@ class Pipeline:
         progress = Progress(self._record, name, self._stop, self._lock.renew)
         context = self._context(name, progress)
         if name == "extract":
-            import_module("finetuning.evaluate").require_same_vocabulary(context)
-        work: Callable[[Context], Report] = getattr(import_module(f"finetuning.{MODULES[name]}"), name)
+            _module("evaluate").require_same_vocabulary(context)
+        work: Callable[[Context], Report] = getattr(_module(MODULES[name]), name)
         began = time.monotonic()
         try:
             progress.report(0.0)
@@ -162,10 +164,16 @@ class Pipeline:
 
     def _ending(self, published: Report) -> str:
         verdict = read_json(self._context("publish").folder / "evaluate.json")
-        table = import_module("finetuning.evaluate").table(verdict)
+        table = _module("evaluate").table(verdict)
         if not verdict["passed"]:
             raise GateRefusedError(f"Refused: {published['name']} is not better than the served model.\n{table}")
         return f"{table}\nPublished: {published['name']} is served from now on."
+
+
+def _module(name: str) -> ModuleType:
+    """A stage is imported when it is due."""
+    with importing():
+        return import_module(f"finetuning.{name}")
 
 
 def _shown(report: Report) -> Report:
