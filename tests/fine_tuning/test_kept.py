@@ -1,14 +1,14 @@
 """What quantizing keeps of what was learned, and what export does when that is too little."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from gguf import GGMLQuantizationType, GGUFReader
-from sqlalchemy import Engine
 
+from codellama_core.database import sync_engine
 from finetuning.adapter import FOLDER, Adapter, write_adapter
 from finetuning.context import Context
 from finetuning.dataset import extract
@@ -19,14 +19,19 @@ from finetuning.train import train
 from tests.fine_tuning.world import OWN_SOURCE, make_context, settings
 
 
-@pytest.fixture
-def trained(engine: Engine, tmp_path: Path, demo_hf: Path) -> Context:
+@pytest.fixture(scope="module")
+def trained(
+    new_database: Callable[[], str], demo_hf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Context]:
+    """A run that has trained; each test exports it again, as a run does that was killed meanwhile."""
     torch.set_num_threads(1)
-    context = make_context(engine, demo_hf, tmp_path, settings(export={"quantization": "Q4_0", "kept_tokens": 1500}))
+    engine, folder = sync_engine(new_database()), tmp_path_factory.mktemp("trained")
+    context = make_context(engine, demo_hf, folder, settings(export={"quantization": "Q4_0", "kept_tokens": 1500}))
     ingest(engine, OWN_SOURCE)
     extract(context)
     train(context)
-    return context
+    yield context
+    engine.dispose()
 
 
 def type_of(model: Path) -> GGMLQuantizationType:
