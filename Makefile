@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA := .data
 PORT ?= 8080
-# Each has a PostgreSQL of its own and runs whole files. Tests wait a third of the time, so there is one more of them than cores.
+# Each has a PostgreSQL of its own and runs whole files. Some tests wait, so there is one more of them than two cores.
 # PYTEST_ARGS=-n0 runs all in one.
 TEST_WORKERS ?= 3
 VERSION := 0.1.0

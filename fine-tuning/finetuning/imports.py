@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Out of sight of the garbage collector: what is imported stays; to look through it is two fifths of a start."""
+    """Out of sight of the garbage collector: what is imported stays; looking through it delays start and end."""
     collecting = gc.isenabled()
     gc.disable()
     try:
